@@ -1,0 +1,17 @@
+"""A machine that runs replicas."""
+
+from dataclasses import dataclass
+
+from headway.model.ids import HostName
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The local engine reports exactly one; placement never assumes so."""
+
+    name: HostName
+    zone: str
+    address: str  # where its replicas can be reached from the other hosts
+    cpu: float  # cores
+    memory_bytes: int
+    weight: float  # share of traffic under weighted balancing; cores unless said otherwise

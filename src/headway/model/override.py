@@ -1,0 +1,57 @@
+"""Overrides: how anyone, person or decider, changes what should be true. Folded by `planning.resolve`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from headway.model.ids import ReplicaId, ServiceName
+
+
+class Rank(IntEnum):
+    """Who wins when two overrides contradict each other: the higher rank."""
+
+    DRILL = 1
+    SCALING = 2
+    RELEASE = 3
+    COUNTERMEASURE = 4
+    HUMAN = 5
+    ROLLBACK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleTo:
+    service: ServiceName
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestartBefore:
+    """Replicas that started before `started_before` are replaced, in the rolling way."""
+
+    service: ServiceName
+    started_before: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DrainReplica:
+    """Traffic leaves this replica, it ends, and another takes its place.
+
+    Only the life that started before `started_before` is meant: a successor may bear the same name.
+    """
+
+    service: ServiceName
+    replica: ReplicaId
+    started_before: datetime
+
+
+Change = ScaleTo | RestartBefore | DrainReplica
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    change: Change
+    rank: Rank
+    author: str
+    reason: str
+    made_at: datetime
+    expires_at: datetime
