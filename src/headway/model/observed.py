@@ -73,6 +73,7 @@ class SeenReplica:
     reason: str  # why it is in this phase, for people
     in_rotation: bool = False  # should Envoy send traffic here?
     retry_at: datetime | None = None  # FAILED only: not to be started again before this
+    next_attempt: int = 0  # FAILED only: failed lives in a row, this one included
     check_again_at: datetime | None = None  # when the judgement may change with no new fact
 
     @property

@@ -1,4 +1,7 @@
-"""Overrides: how anyone, person or decider, changes what should be true. Folded by `planning.resolve`."""
+"""Overrides: how anyone, person or decider, changes what should be true.
+
+`planning.resolve` folds them into what is desired.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

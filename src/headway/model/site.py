@@ -43,7 +43,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An arrow: the caller's side of a call, because that is where deadline and need are decided."""
+    """An arrow, described at the caller: that is where deadline and need are decided."""
 
     callee: ServiceName
     deadline_s: float | None = None

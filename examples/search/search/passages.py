@@ -1,0 +1,86 @@
+"""Cut sources and README files into passages: one docstring, or one section, is one answer."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
+
+TEXT_CHARS_MIN = 40
+TEXT_CHARS_MAX = 1500
+
+# Not a parser: docstrings are found by their place after `def`, `class` or the top of a file.
+_PIECE = re.compile(
+    r"^(?P<indent>[ ]*)(?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)"
+    r'|^(?P<at>[ ]*)[rR]?"""(?P<text>.*?)"""'
+    r'|""".*?"""',  # somebody's string: read past it, or its end would look like a beginning
+    re.MULTILINE | re.DOTALL,
+)
+_HEADING = re.compile(
+    r"^(?:#{1,4}[ ]+(?P<hash>.+)|(?P<line>\S.*)\n(?:={3,}|-{3,}|~{3,})[ ]*$)", re.MULTILINE
+)
+_IMAGE_LINK = re.compile(r"\[?!\[[^\]]*\]\([^)]*\)(?:\]\([^)]*\))?")
+_NOISE = re.compile(r"<[^>]*>|\[([^\]]*)\]\([^)]*\)|[`*|]{1,3}")
+_BLANK_LINES = re.compile(r"\n\s*\n\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    title: str  # "asyncio.queues.Queue.put", "click: README"
+    place: str  # "asyncio/queues.py, line 121"
+    origin: str  # "Python 3.11", "click 8.5"
+    text: str
+    rank: int  # 0 whole module, 1 class or section, 2 function: smaller is kept first
+
+
+def of_source(source: str, *, module: str, path: str, origin: str) -> Iterator[Passage]:
+    """Public docstrings, in the order of the file."""
+    within: list[tuple[int, str, str]] = []  # indent, kind, name of the open definitions
+    fresh = True  # the last piece was a definition (or the top), so a docstring may follow
+    for piece in _PIECE.finditer(source):
+        if piece["name"]:
+            indent = len(piece["indent"])
+            within = [each for each in within if each[0] < indent]
+            within.append((indent, piece["kind"], piece["name"]))
+            fresh = True
+            continue
+        if piece["text"] is None:
+            fresh = False
+            continue
+        # At the margin only a module speaks; what is deeper belongs to the definition above it.
+        at = len(piece["at"])
+        owner = [each for each in within if each[0] < at]
+        names = [name for _, _, name in owner]
+        if not fresh or (at == 0 and within) or any(name.startswith("_") for name in names):
+            fresh = False
+            continue
+        fresh = False
+        text = _tidy(piece["text"])
+        if len(text) < TEXT_CHARS_MIN:
+            continue
+        line = source.count("\n", 0, piece.start()) + 1
+        rank = 0 if not owner else 1 if owner[-1][1] == "class" else 2
+        title = ".".join((module, *names))
+        yield Passage(title, f"{path}, line {line}", origin, text, rank)
+
+
+def of_readme(readme: str, *, name: str, origin: str) -> Iterator[Passage]:
+    """Sections under their headings."""
+    cuts = [*_HEADING.finditer(readme)]
+    starts = [0, *(cut.end() for cut in cuts)]
+    ends = [*(cut.start() for cut in cuts), len(readme)]
+    heads = ["", *(_tidy(cut["hash"] or cut["line"]) for cut in cuts)]
+    for start, end, head in zip(starts, ends, heads, strict=True):
+        text = _tidy(_without_markup(readme[start:end]))
+        if len(text) >= TEXT_CHARS_MIN:
+            title = f"{name}: {head[:80]}" if head and head.lower() != name.lower() else name
+            yield Passage(title, "README", origin, text, rank=1)
+
+
+def _without_markup(text: str) -> str:
+    text = _NOISE.sub(lambda found: found[1] or "", _IMAGE_LINK.sub("", text))
+    return _BLANK_LINES.sub("\n\n", text)
+
+
+def _tidy(text: str) -> str:
+    """As its author laid it out, without the indentation of the code around it."""
+    return cleandoc(text[: TEXT_CHARS_MAX * 2])[:TEXT_CHARS_MAX].strip()

@@ -1,0 +1,41 @@
+"""The time that is left for a request, and how it travels from one service to the next.
+
+Envoy tells a service how long its caller will wait, and enforces what the service asks of the
+services that it calls. What travels is the *remaining* time: clocks of machines need not agree.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+TOLD_HEADER = "x-envoy-expected-rq-timeout-ms"  # how long the caller waits for us
+ASKED_HEADER = "x-envoy-upstream-rq-timeout-ms"  # how long we wait for the one we call
+BUDGET_MS_MAX = 3_600_000  # an hour; anything longer is a mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    deadline_s: float  # on the monotonic clock of this process
+
+    @classmethod
+    def of_request(
+        cls, headers: Mapping[str, str], *, default_s: float, now_s: float | None = None
+    ) -> Self:
+        """The smaller of what we promise (`default_s`) and what the caller will wait for."""
+        told = headers.get(TOLD_HEADER, "")
+        told_ms = int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0
+        limit_s = min(told_ms, BUDGET_MS_MAX) / 1000 if told_ms else default_s
+        start_s = time.monotonic() if now_s is None else now_s
+        return cls(start_s + min(limit_s, default_s))
+
+    def left_s(self, now_s: float | None = None) -> float:
+        return max(0.0, self.deadline_s - (time.monotonic() if now_s is None else now_s))
+
+    def minus(self, reserve_s: float) -> "Budget":
+        """Less time for those we call: the reserve is for putting the answer together."""
+        return Budget(self.deadline_s - reserve_s)
+
+    def headers(self, now_s: float | None = None) -> dict[str, str]:
+        """Send these with a call, and Envoy gives it up when our caller would no longer wait."""
+        return {ASKED_HEADER: str(max(1, int(self.left_s(now_s) * 1000)))}

@@ -1,0 +1,46 @@
+"""Where headwayd is found: its home, its socket, its log. Light, because the CLI imports it."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from headway.model.errors import HeadwayError
+
+SOCKET_NAME = "headwayd.sock"
+LOG_NAME = "headwayd.log"
+PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """$HEADWAY_HOME, else the folder for state that lasts."""
+    if environ.get("HEADWAY_HOME"):
+        return Path(environ["HEADWAY_HOME"])
+    state = environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "headway"
+
+
+def socket_path(home: Path) -> Path:
+    return home / SOCKET_NAME
+
+
+def log_path(home: Path) -> Path:
+    return home / LOG_NAME
+
+
+@contextlib.contextmanager
+def short(path: Path) -> Iterator[str]:
+    """A name for `path` that fits into a socket address, however deep the home lies."""
+    if len(os.fsencode(path)) <= PATH_BYTES_MAX:
+        yield str(path)
+        return
+    if not Path("/proc/self/fd").is_dir():
+        raise HeadwayError(
+            f"{path} is too long for a socket: at most {PATH_BYTES_MAX} bytes",
+            remedy="choose a shorter HEADWAY_HOME",
+        )
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

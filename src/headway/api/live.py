@@ -1,0 +1,543 @@
+"""`Control` over environments that really run. Records a wish, wakes the loop, returns at once.
+
+Who builds an environment's parts (engine, Envoy, loop) is not known here: `daemon.py` hands over
+`assemble`. Every wish is in the journal before the loop sees it.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+import headway
+from headway.api.control import (
+    AcceptedView,
+    ApplyView,
+    BadRequestError,
+    ChangeKind,
+    ChangeView,
+    ConflictError,
+    DaemonView,
+    DenialView,
+    EnvironmentView,
+    EnvoyView,
+    EventPage,
+    EventView,
+    Fact,
+    JournalView,
+    LogPage,
+    NotFoundError,
+    PlanView,
+    ServiceView,
+    SiteSource,
+    StalePlanError,
+    StatusView,
+    WhyView,
+)
+from headway.api.draft import Draft, check_entry_port, draft
+from headway.api.history import why_view
+from headway.api.views import callers_first, service_view, worst
+from headway.journal.io.sqlite import SqliteJournal
+from headway.journal.rows import StoredEnvironment
+from headway.loop.environment import Environment
+from headway.loop.ports import Clock
+from headway.loop.turn import Turn, Wanted
+from headway.model.actor import Actor
+from headway.model.desired import Desired, DesiredService
+from headway.model.errors import EngineError, HeadwayError, JournalError
+from headway.model.event import Event
+from headway.model.ids import EnvironmentId, PlanId, ReplicaId, ServiceName
+from headway.model.observed import Phase
+from headway.model.override import (
+    Change,
+    DrainReplica,
+    Override,
+    Rank,
+    RestartBefore,
+    ScaleTo,
+)
+from headway.model.site import Kind, Site
+from headway.planning.diff import Difference, diff
+from headway.planning.resolve import going_down
+
+HUMAN_OVERRIDE_S = 24 * 3600.0
+TAIL_LINES = 8
+WHY_EVENTS_MAX = 40
+
+
+class Logs(Protocol):
+    """Where replicas' output is read."""
+
+    def tail(self, replica: ReplicaId, lines: int) -> tuple[str, ...]: ...
+
+    def page(self, replicas: tuple[ReplicaId, ...], lines: int, after: str | None) -> LogPage: ...
+
+
+class Proxy(Protocol):
+    """The environment's Envoy, for people."""
+
+    async def view(self) -> EnvoyView: ...
+
+    async def replace(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Running:
+    """One environment and its parts, as assembled by the daemon."""
+
+    stored: StoredEnvironment
+    described: Desired  # what the description says, also while it goes down
+    environment: Environment
+    logs: Logs
+    proxy: Proxy
+    doctor: Callable[[], tuple[Fact, ...]]
+    heed: Callable[[Site, Desired], None]  # engine and secrets learn of a new description
+    replacing: asyncio.Task[None] | None = None
+    proxy_failure: str = ""
+
+
+Assemble = Callable[[StoredEnvironment, Site, Desired, Wanted], Running]
+
+
+class LiveControl:
+    """Implements `headway.api.control.Control`."""
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        journal: SqliteJournal,
+        clock: Clock,
+        assemble: Assemble,
+        started_at: datetime,
+    ) -> None:
+        self._home = home
+        self._journal = journal
+        self._clock = clock
+        self._assemble = assemble
+        self._started_at = started_at
+        self._running: dict[EnvironmentId, Running] = {}
+        self._applying = asyncio.Lock()  # one change of a description at a time
+
+    # What the daemon calls.
+
+    def adopt(self, running: Running) -> None:
+        self._running[running.stored.id] = running
+
+    def dismiss(self, environment: EnvironmentId) -> None:
+        """Nothing of it is left."""
+        self._running.pop(environment, None)
+
+    # What the faces call.
+
+    async def daemon(self) -> DaemonView:
+        return DaemonView(headway.__version__, os.getpid(), self._started_at, str(self._home))
+
+    async def doctor(self) -> tuple[Fact, ...]:
+        return tuple(fact for running in self._running.values() for fact in running.doctor())
+
+    async def environments(self) -> tuple[EnvironmentView, ...]:
+        views = [await self.status(environment) for environment in sorted(self._running)]
+        return tuple(
+            EnvironmentView(
+                id=view.id,
+                settled=view.settled,
+                failed=view.failed,
+                desired_count=sum(s.desired_count for s in view.services),
+                ready_count=sum(s.ready_count for s in view.services),
+                entry_url=view.entry_url,
+                state="going down" if view.going_down else worst(view.services),
+            )
+            for view in views
+        )
+
+    async def status(self, environment: EnvironmentId) -> StatusView:
+        running = self._find(environment)
+        loop, stored = running.environment, running.stored
+        last = loop.last
+        envoy = await running.proxy.view()
+        trouble = [*loop.trouble]
+        if running.proxy_failure:
+            trouble.append(running.proxy_failure)
+        services: tuple[ServiceView, ...] = ()
+        if last is not None:
+            tails = _tails(running, last)
+            services = tuple(
+                service_view(
+                    last.steps[name],
+                    turn=last,
+                    wanted=loop.wanted,
+                    failures=loop.failures,
+                    tails=tails,
+                )
+                for name in callers_first(last)
+                if name in last.steps
+            )
+        settled = last is not None and not trouble and all(s.settled for s in services)
+        return StatusView(
+            id=environment,
+            at=self._clock.now(),
+            digest=stored.digest[:7],
+            file=str(Path(stored.directory) / stored.file),
+            applied_at=stored.applied_at,
+            going_down=stored.going_down,
+            settled=settled and last is not None and last.wanted is loop.wanted and envoy.ok,
+            failed=any(s.failed for s in services) or bool(trouble),
+            services=services,
+            entry_url=_entry_url(running.described) if envoy.ok else "",
+            latency_budget_s=running.described.latency_budget_s,
+            envoy=envoy,
+            journal=await self._journal_view(),
+            trouble=tuple(trouble),
+        )
+
+    async def plan(self, source: SiteSource, environment: EnvironmentId, actor: Actor) -> PlanView:
+        del actor  # seeing is free; the route has authorized it
+        made = await self._draft(source, environment)
+        return self._plan_view(made, environment)
+
+    async def apply(
+        self,
+        source: SiteSource,
+        environment: EnvironmentId,
+        actor: Actor,
+        *,
+        plan: PlanId | None,
+    ) -> ApplyView:
+        async with self._applying:
+            made = await self._draft(source, environment)
+            view = self._plan_view(made, environment)
+            if plan is not None and plan != view.id:
+                raise StalePlanError(
+                    f"plan {plan} is not what would happen now",
+                    remedy="the description or what runs has changed since: headway plan",
+                )
+            running = self._running.get(environment)
+            if running is not None and view.unchanged and not running.stored.going_down:
+                return ApplyView(environment, True, running.stored.digest[:7], view)
+            check_entry_port(made.described, running.described if running else None)
+            stored = self._stored(source, environment, made)
+            text = f"applied {source.file}: {_counted(view)}"
+            event = self._event(environment, "apply", str(environment), text, actor)
+            await self._journal.put_environment(stored, [event])
+            await self._take_on(stored, made.site, made.described)
+            return ApplyView(environment, False, stored.digest[:7], view)
+
+    async def down(self, environment: EnvironmentId, actor: Actor, *, purge: bool) -> AcceptedView:
+        async with self._applying:
+            running = self._find(environment)
+            stored = replace(running.stored, going_down=True, purge=purge)
+            text = "going down, and its state and logs with it" if purge else "going down"
+            event = self._event(environment, "down", str(environment), text, actor)
+            await self._journal.put_environment(stored, [event])
+            _wish_for(running, stored, running.described)
+            return AcceptedView(f"{environment} is {text}")
+
+    async def why(self, environment: EnvironmentId, service: ServiceName) -> WhyView:
+        view = await self.status(environment)
+        found = next((s for s in view.services if s.name == service), None)
+        if found is None:
+            raise self._no_service(environment, service)
+        subjects = frozenset({str(service), *(str(r.id) for r in found.replicas)})
+        events = await self._journal.events(
+            environment, after=None, limit=WHY_EVENTS_MAX, kind=None, subjects=subjects
+        )
+        return why_view(found, view.trouble, [event for _, event in events])
+
+    async def logs(
+        self, environment: EnvironmentId, subject: str, *, lines: int, after: str | None
+    ) -> LogPage:
+        running = self._find(environment)
+        last = running.environment.last
+        steps = last.steps if last else {}
+        step = steps.get(ServiceName(subject))
+        if step is not None:
+            replicas = tuple(r.id for r in step.replicas)
+        else:
+            everyone = {r.id for s in steps.values() for r in s.replicas}
+            if subject not in everyone:
+                raise self._no_service(environment, subject)
+            replicas = (ReplicaId(subject),)
+        return await asyncio.to_thread(running.logs.page, replicas, lines, after)
+
+    async def events(
+        self,
+        environment: EnvironmentId | None,
+        *,
+        after: int | None,
+        limit: int,
+        kind: str | None,
+    ) -> EventPage:
+        found = await self._journal.events(environment, after=after, limit=limit, kind=kind)
+        last = found[-1][0] if found else after or 0
+        return EventPage(tuple(EventView(number, event) for number, event in found), last)
+
+    async def scale(
+        self,
+        environment: EnvironmentId,
+        service: ServiceName,
+        count: int,
+        *,
+        for_s: float,
+        reason: str,
+        actor: Actor,
+    ) -> AcceptedView:
+        running, now = self._find(environment), self._clock.now()
+        wish = self._service(running, service)
+        if wish.service.kind is Kind.JOB:
+            raise BadRequestError(f"{service} is a job", remedy="jobs run once; they do not scale")
+        override = Override(
+            ScaleTo(service, count),
+            Rank.HUMAN,
+            actor.name,
+            reason,
+            now,
+            now + timedelta(seconds=for_s),
+        )
+        text = f"{service}: {wish.count} -> {count} replicas until {override.expires_at:%a %H:%M}"
+        return await self._override(running, override, "scale", str(service), text, actor)
+
+    async def restart(
+        self, environment: EnvironmentId, service: ServiceName, *, reason: str, actor: Actor
+    ) -> AcceptedView:
+        running, now = self._find(environment), self._clock.now()
+        self._service(running, service)
+        change = RestartBefore(service, now)
+        text = f"{service}: every replica that runs now is replaced"
+        return await self._override(
+            running, self._by_hand(change, actor, reason), "restart", str(service), text, actor
+        )
+
+    async def drain(
+        self, environment: EnvironmentId, replica: ReplicaId, *, reason: str, actor: Actor
+    ) -> AcceptedView:
+        running, now = self._find(environment), self._clock.now()
+        last = running.environment.last
+        steps = last.steps.values() if last else ()
+        found = {r.id: s.desired.service.name for s in steps for r in s.replicas}
+        if replica not in found:
+            raise NotFoundError(
+                f"{environment} has no replica `{replica}`", remedy="headway status --replicas"
+            )
+        change = DrainReplica(found[replica], replica, now)
+        text = f"{replica} is drained and replaced"
+        return await self._override(
+            running, self._by_hand(change, actor, reason), "drain", replica, text, actor
+        )
+
+    async def replace_envoy(self, environment: EnvironmentId, actor: Actor) -> AcceptedView:
+        running = self._find(environment)
+        if running.replacing is not None and not running.replacing.done():
+            raise ConflictError(
+                f"the Envoy of {environment} is being replaced already",
+                remedy="wait for it: headway status",
+            )
+        text = "Envoy is replaced by a twin"
+        event = self._event(environment, "replace-envoy", "envoy", text, actor)
+        await self._journal.record([event])
+        running.replacing = asyncio.create_task(_replace_proxy(running), name="replace Envoy")
+        return AcceptedView(text)
+
+    async def audit(self, denial: DenialView) -> None:
+        text = f"{denial.actor} may not {denial.verb} {denial.subject}: {denial.reason}"
+        data = {"verb": denial.verb}
+        event = Event(
+            self._clock.now(),
+            denial.environment,
+            "denied",
+            denial.subject,
+            text,
+            denial.actor,
+            data,
+        )
+        await self._journal.record([event])
+
+    # Below: how.
+
+    def _find(self, environment: EnvironmentId) -> Running:
+        running = self._running.get(environment)
+        if running is None:
+            known = ", ".join(str(e) for e in sorted(self._running)) or "none"
+            raise NotFoundError(
+                f"no environment {environment} runs here", remedy=f"running: {known}"
+            )
+        return running
+
+    def _service(self, running: Running, service: ServiceName) -> DesiredService:
+        last = running.environment.last
+        found = last.desired.services.get(service) if last else None
+        found = found or running.described.services.get(service)
+        if found is None:
+            raise self._no_service(running.stored.id, service)
+        if running.stored.going_down:
+            raise ConflictError(
+                f"{running.stored.id} is going down", remedy="headway up brings it back"
+            )
+        return found
+
+    def _no_service(self, environment: EnvironmentId, name: str) -> NotFoundError:
+        running = self._running.get(environment)
+        known = ", ".join(sorted(running.described.services)) if running else "none"
+        return NotFoundError(
+            f"{environment} has no service or replica `{name}`", remedy=f"services: {known}"
+        )
+
+    async def _draft(self, source: SiteSource, environment: EnvironmentId) -> Draft:
+        running = self._running.get(environment)
+        others = {r.stored.ports["block"] for e, r in self._running.items() if e != environment}
+        return await draft(
+            source,
+            environment,
+            known_ports=running.stored.ports if running else {},
+            taken_blocks=others,
+            secrets_folder=self._home / "secrets",
+        )
+
+    def _plan_view(self, made: Draft, environment: EnvironmentId) -> PlanView:
+        running = self._running.get(environment)
+        before = running.described if running else None
+        differences = diff(before, made.described)
+        basis = f"{environment} {running.stored.digest if running else ''} {made.digest}"
+        if running is not None:
+            overridden = [repr(o) for o in running.environment.wanted.overrides]
+            basis += f" {running.stored.applied_at} {running.stored.going_down} {overridden}"
+        return PlanView(
+            id=PlanId(f"p-{sha256(basis.encode()).hexdigest()[:6]}"),
+            environment=environment,
+            unchanged=running is not None and not differences,
+            changes=tuple(_change_view(d) for d in differences),
+            starts=sum(d.starts for d in differences),
+            stops=sum(d.stops for d in differences),
+            restarts=sum(d.restarts for d in differences),
+            warnings=made.warnings,
+        )
+
+    def _stored(
+        self, source: SiteSource, environment: EnvironmentId, made: Draft
+    ) -> StoredEnvironment:
+        return StoredEnvironment(
+            id=environment,
+            text=source.text,
+            directory=source.directory,
+            file=source.file,
+            digest=made.digest,
+            applied_at=self._clock.now(),
+            going_down=False,
+            purge=False,
+            ports=made.ports,
+            releases=made.releases,
+        )
+
+    async def _take_on(self, stored: StoredEnvironment, site: Site, described: Desired) -> None:
+        """The journal has it; now the loop shall want it."""
+        running = self._running.get(stored.id)
+        if running is None:
+            wanted = Wanted(described, await self._journal.overrides(stored.id))
+            self.adopt(self._assemble(stored, site, described, wanted))
+            return
+        running.heed(site, described)
+        _wish_for(running, stored, described)
+
+    def _by_hand(self, change: Change, actor: Actor, reason: str) -> Override:
+        now = self._clock.now()
+        until = now + timedelta(seconds=HUMAN_OVERRIDE_S)
+        return Override(change, Rank.HUMAN, actor.name, reason, now, until)
+
+    async def _override(
+        self,
+        running: Running,
+        override: Override,
+        kind: str,
+        subject: str,
+        text: str,
+        actor: Actor,
+    ) -> AcceptedView:
+        if running.stored.going_down:
+            raise ConflictError(
+                f"{running.stored.id} is going down", remedy="headway up brings it back"
+            )
+        why = f" ({override.reason})" if override.reason else ""
+        event = self._event(running.stored.id, kind, subject, text + why, actor)
+        number = await self._journal.add_override(running.stored.id, override, [event])
+        before = running.environment.wanted
+        now = self._clock.now()
+        alive = (o for o in before.overrides if o.expires_at > now)
+        running.environment.wish(
+            replace(before, overrides=(*alive, override), version=before.version + 1)
+        )
+        return AcceptedView(text, number)
+
+    def _event(
+        self, environment: EnvironmentId, kind: str, subject: str, text: str, actor: Actor
+    ) -> Event:
+        return Event(self._clock.now(), environment, kind, subject, text, actor.name, {})
+
+    async def _journal_view(self) -> JournalView:
+        if self._journal.full:
+            return JournalView(False, "the disk is full: only restart, eject and drain go on")
+        try:
+            count, size_bytes = await self._journal.size()
+        except JournalError as error:
+            return JournalView(False, str(error))
+        return JournalView(True, f"{count:,} events, {size_bytes / 1e6:.1f} MB")
+
+
+def _wish_for(running: Running, stored: StoredEnvironment, described: Desired) -> None:
+    running.stored, running.described = stored, described
+    before = running.environment.wanted
+    wish = going_down(described) if stored.going_down else described
+    running.environment.wish(replace(before, described=wish, version=before.version + 1))
+
+
+async def _replace_proxy(running: Running) -> None:
+    try:
+        await running.proxy.replace()
+        running.proxy_failure = ""
+    except HeadwayError as error:
+        running.proxy_failure = f"Envoy was not replaced: {error}"
+
+
+def _tails(running: Running, last: Turn) -> Mapping[ReplicaId, tuple[str, ...]]:
+    """The last lines of those that are in trouble; nobody else's log is read for a status."""
+    in_trouble = {Phase.FAILED, Phase.UNREADY}
+    wanted = {
+        r.id
+        for step in last.steps.values()
+        for r in step.replicas
+        if r.phase in in_trouble
+        or (r.id in running.environment.failures and r.phase is not Phase.READY)
+    }
+    tails: dict[ReplicaId, tuple[str, ...]] = {}
+    for replica in sorted(wanted)[:20]:
+        try:
+            tails[replica] = running.logs.tail(replica, TAIL_LINES)
+        except (OSError, EngineError):
+            tails[replica] = ()
+    return tails
+
+
+def _change_view(difference: Difference) -> ChangeView:
+    return ChangeView(
+        kind=ChangeKind(difference.kind),
+        subject=difference.subject,
+        what=difference.what,
+        before=difference.before,
+        after=difference.after,
+        effect=difference.effect,
+        restarts=difference.restarts,
+    )
+
+
+def _counted(view: PlanView) -> str:
+    counts = {"starts": view.starts, "stops": view.stops, "replacements": view.restarts}
+    said = [f"{count} {what}" for what, count in counts.items() if count]
+    return ", ".join(said) or "no replica changes"
+
+
+def _entry_url(described: Desired) -> str:
+    entry = described.entry
+    return f"http://localhost:{entry.port}/" if entry is not None else ""

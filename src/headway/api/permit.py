@@ -1,0 +1,47 @@
+"""The door of every route: who asks, may they, and if not, who hears of it."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from headway.access.authorize import Denied, Verb, authorize
+from headway.api.control import Control, DenialView
+from headway.api.peer import actor_of
+from headway.api.problem import DeniedError
+from headway.api.wire import Name
+from headway.model.actor import Actor
+from headway.model.ids import EnvironmentId, EnvironmentName, SiteName
+
+
+def control_of(request: Request) -> Control:
+    return cast("Control", request.app.state.control)
+
+
+def environment_of(site: Name, name: Name) -> EnvironmentId:
+    """The names in the path, as the model's."""
+    return EnvironmentId(SiteName(site), EnvironmentName(name))
+
+
+class Permit:
+    """A dependency: lets the request in as its actor, or writes down that it was denied."""
+
+    def __init__(self, verb: Verb) -> None:
+        self.verb = verb
+
+    async def __call__(self, request: Request) -> Actor:
+        path = request.path_params
+        environment = environment_of(path["site"], path["name"]) if "site" in path else None
+        subject = path.get("service") or path.get("replica") or str(environment or "")
+        actor = actor_of(request.scope)
+        decision = authorize(actor, self.verb, subject)
+        if isinstance(decision, Denied):
+            who = actor.name if actor else "unknown"
+            denial = DenialView(who, self.verb, subject, decision.reason, environment)
+            await control_of(request).audit(denial)
+            raise DeniedError(decision.reason, remedy=decision.remedy)
+        return decision.actor
+
+
+TheControl = Annotated[Control, Depends(control_of)]
+TheEnvironment = Annotated[EnvironmentId, Depends(environment_of)]
+MaySee = Depends(Permit(Verb.SEE))

@@ -1,0 +1,127 @@
+"""The API over its Unix socket, with nothing but the standard library: every import is paid for
+at every call.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from headway.api.address import short, socket_path
+from headway.cli.trouble import Trouble
+from headway.model.errors import HeadwayError
+
+PREFIX = "/api/v1"
+ANSWER_S_MAX = 20.0  # headwayd gives up after 15 s and says so
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+
+
+class Client:
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._connection: http.client.HTTPConnection | None = None
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
+        wanted = {k: v for k, v in (query or {}).items() if v is not None}
+        return self._ask("GET", f"{path}?{urlencode(wanted)}" if wanted else path, None)
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
+        return self._ask("POST", path, json.dumps(body or {}))
+
+    def reachable(self) -> bool:
+        """Does somebody listen?"""
+        try:
+            self._connect().close()
+        except Trouble:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, method: str, path: str, body: str | None) -> Any:
+        kept = self._connection is not None
+        try:
+            return self._ask_once(method, path, body)
+        except (http.client.HTTPException, OSError) as error:
+            self.close()
+            # A kept connection may have been closed meanwhile. Only looking is done again: a
+            # request that changes something may have been heard.
+            if kept and method == "GET":
+                return self._ask(method, path, body)
+            raise _lost(self._home, error) from error
+
+    def _ask_once(self, method: str, path: str, body: str | None) -> Any:
+        if self._connection is None:
+            self._connection = self._connect()
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        self._connection.request(method, PREFIX + path, body=body, headers=headers)
+        response = self._connection.getresponse()
+        raw = response.read(ANSWER_BYTES_MAX)
+        try:
+            answer = json.loads(raw)
+        except ValueError:
+            answer = None
+        if response.status >= 400 or answer is None:
+            raise _refused(method, path, response.status, answer)
+        return answer
+
+    def _connect(self) -> http.client.HTTPConnection:
+        path = socket_path(self._home)
+        connection = http.client.HTTPConnection("localhost")
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        unix.settimeout(ANSWER_S_MAX)
+        try:
+            with short(path) as name:
+                unix.connect(name)
+        except PermissionError as error:
+            unix.close()
+            raise Trouble(
+                "denied",
+                f"this user may not use headwayd at {path}",
+                remedy="run the command as the user who runs headwayd, or as root",
+            ) from error
+        except (OSError, HeadwayError) as error:
+            unix.close()
+            raise Trouble(
+                "unreachable",
+                f"headwayd is not running (nobody answers at {path})",
+                remedy="headway up starts it; what it started keeps running without it",
+            ) from error
+        connection.sock = unix
+        return connection
+
+
+def environment_path(site: str, name: str, *rest: str) -> str:
+    """`/environments/search/production/…`, whatever the names hold."""
+    parts = ("environments", site, name, *rest)
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _lost(home: Path, error: Exception) -> Trouble:
+    if isinstance(error, TimeoutError):
+        return Trouble(
+            "unreachable",
+            f"headwayd does not answer within {ANSWER_S_MAX:g} s",
+            remedy=f"look at the end of {home}/headwayd.log; the services run on without it",
+        )
+    return Trouble(
+        "unreachable",
+        f"headwayd ended the connection: {error or type(error).__name__}",
+        remedy=f"look at the end of {home}/headwayd.log, then: headway up",
+    )
+
+
+def _refused(method: str, path: str, status: int, answer: Any) -> Trouble:
+    if isinstance(answer, dict) and {"code", "error", "remedy"} <= answer.keys():
+        return Trouble(str(answer["code"]), str(answer["error"]), remedy=str(answer["remedy"]))
+    return Trouble(
+        "failed",
+        f"headwayd answered {method} {path} with {status} and nothing readable",
+        remedy="it may be busy or of another version: headway version, then try again",
+    )

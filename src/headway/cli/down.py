@@ -1,0 +1,84 @@
+"""`headway down`: drain and end everything of an environment, and wait until nothing is left."""
+
+import sys
+from typing import Any
+
+import click
+
+from headway.cli.duration_option import Duration
+from headway.cli.follow import Progress, looks, may_be_interrupted, not_settled
+from headway.cli.headwayd import ensure_running
+from headway.cli.session import Session, common
+from headway.cli.show import bold, clean, duration, plural
+from headway.cli.trouble import Exit, Trouble
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--purge", is_flag=True, help="Also remove its logs, journal and state.")
+@click.option("--wait", "wait_s", type=Duration(), default=120.0, help="[default: 120s]")
+@common
+def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
+    """Drain and end everything of an environment, and wait until nothing is left."""
+    if not session.home.is_dir():
+        return _nothing(session)
+    # What runs outlives headwayd, so that it may have to be started to end it.
+    ensure_running(session.home, session.client)
+    if not session.client.get("/environments"):
+        return _nothing(session)
+    site, _ = session.where()
+    path = session.path()
+    try:
+        session.client.get(path)
+    except Trouble as trouble:
+        if trouble.code == "not-found":
+            return _nothing(session)
+        raise
+    if not yes and not session.json and sys.stdin.isatty():
+        _ask(site, session.env, purge=purge)
+    accepted = session.client.post(f"{path}/down", {"purge": purge})
+    after_s = _watch(session, path, wait_s)
+    if session.json:
+        session.print_json({"accepted": accepted, "down": True})
+    else:
+        mark = click.style("ok", fg="green")
+        gone = "nothing is left, also no state" if purge else "nothing is left running"
+        click.echo(f"  {mark}  {site}/{session.env}  {gone}  {duration(after_s)}")
+    return Exit.DONE
+
+
+def _nothing(session: Session) -> Exit:
+    if session.json:
+        session.print_json({"accepted": None, "down": True})
+    else:
+        click.echo("nothing to do: it is not running")
+    return Exit.DONE
+
+
+def _ask(site: str, env: str, *, purge: bool) -> None:
+    what = "ended and its state removed" if purge else "ended"
+    click.echo(f"Everything of {bold(f'{site}/{env}')} will be {what}.")
+    if (
+        click.prompt(f"Type the site's name ({site}) to go on", default="", show_default=False)
+        != site
+    ):
+        raise Trouble("failed", "not the site's name; nothing was changed", remedy="--yes skips it")
+
+
+def _watch(session: Session, path: str, limit_s: float) -> float:
+    """How long it took until the environment was gone."""
+    progress = Progress(session, [])
+    look: Any = None
+    left = 0
+    try:
+        with may_be_interrupted(session):
+            for look in looks(session, path, limit_s=limit_s):
+                left = sum(len(s["replicas"]) for s in look.status["services"])
+                progress.moving(look, [s for s in look.status["services"] if s["replicas"]])
+    except Trouble as trouble:
+        progress.wipe()
+        if trouble.code == "not-found":
+            return float(look.after_s) if look else 0.0
+        raise
+    progress.wipe()
+    raise not_settled(session, clean(f"{plural(left, 'replica')} left"), limit_s)

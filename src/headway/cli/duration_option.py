@@ -1,0 +1,22 @@
+"""`24h`, `90s`, `1500ms`: a time with its unit, as in a description."""
+
+import re
+
+import click
+
+UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)", re.ASCII)
+
+
+class Duration(click.ParamType[float]):
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = WRITTEN.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} needs a number and a unit: 90s, 5m, 24h, 2d", param, ctx)
+        return float(found[1]) * UNIT_S[found[2]]

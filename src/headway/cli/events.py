@@ -1,0 +1,61 @@
+"""`headway events`: what happened, who did it and why; `-f` goes on."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from headway.cli.client import environment_path
+from headway.cli.session import Session, common
+from headway.cli.show import Cell, clock, table
+
+FOLLOW_EVERY_S = 0.5
+FOLLOW_EVENTS_MAX = 500
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
+@click.option("-n", "--number", type=click.IntRange(1, 1000), default=30, show_default=True)
+@click.option("-k", "--kind", help="Only this kind, as `start`, `exit` or `scale`.")
+@click.option("-a", "--all", "everywhere", is_flag=True, help="Of every environment.")
+@common
+def events(
+    session: Session, *, follow: bool, number: int, kind: str | None, everywhere: bool
+) -> None:
+    """What happened, who did it and why, oldest first."""
+    path = "/events" if everywhere else environment_path(*session.where(), "events")
+    page = session.client.get(path, {"limit": number, "kind": kind})
+    if session.json:
+        session.print_json(page)
+    else:
+        _show(page["events"], everywhere=everywhere)
+    while follow:
+        time.sleep(FOLLOW_EVERY_S)
+        query = {"limit": FOLLOW_EVENTS_MAX, "kind": kind, "after": page["next"]}
+        page = session.client.get(path, query)
+        if session.json:
+            for event in page["events"]:
+                session.print_json_line(event)
+        else:
+            _show(page["events"], everywhere=everywhere)
+
+
+def _show(entries: Sequence[Any], *, everywhere: bool) -> None:
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        event = entry["event"]
+        where = event["environment"]
+        named = f"{where['site']}/{where['name']} " if everywhere and where else ""
+        # What Headway did by itself needs no signature.
+        by = "" if event["actor"] == "headway" else f"  ({event['actor']})"
+        rows.append(
+            [
+                (clock(event["at"]), "dim"),
+                event["kind"],
+                named + event["subject"],
+                event["text"] + by,
+            ]
+        )
+    if rows:
+        click.echo(table(rows))

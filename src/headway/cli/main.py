@@ -1,0 +1,129 @@
+"""`headway`: finds the verb, runs it, and turns whatever happens into one exit code.
+
+No traceback ever reaches a person: what was not foreseen is one line, and the details are in a
+file. A verb's module is only imported when it is used.
+"""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from headway.cli.show import problem
+from headway.cli.trouble import Exit
+
+# name: (module:function, what it does)
+VERBS = {
+    "check": ("headway.cli.check:check", "Check a description; change nothing."),
+    "plan": ("headway.cli.plan:plan", "Show what `up` would change; change nothing."),
+    "up": ("headway.cli.up:up", "Make a description run, and wait until it does."),
+    "status": ("headway.cli.status:status", "What runs, and how it goes."),
+    "why": ("headway.cli.why:why", "Why is a service as it is?"),
+    "logs": ("headway.cli.logs:logs", "What a service or a replica writes."),
+    "events": ("headway.cli.events:events", "What happened, who did it and why."),
+    "scale": ("headway.cli.scale:scale", "Another number of replicas, for a while."),
+    "restart": ("headway.cli.restart:restart", "Replace a service's replicas, step by step."),
+    "drain": ("headway.cli.drain:drain", "Take a replica away; another takes its place."),
+    "envoy": ("headway.cli.envoy:envoy", "Envoy itself: replace it by a twin."),
+    "down": ("headway.cli.down:down", "Drain and end everything of an environment."),
+    "doctor": ("headway.cli.doctor:doctor", "Is this machine fit? What is missing?"),
+    "explain": ("headway.cli.explain:explain", "More about a problem's code, as HW012."),
+    "schema": ("headway.cli.schema:schema", "The JSON Schema of a description."),
+    "version": ("headway.cli.version:version", "Versions of everything that takes part."),
+}
+
+
+class Verbs(click.Group):
+    """Knows every verb by name, and only imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        module, _, function = VERBS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command), f"{cmd_name} is no command"
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            ctx.fail(_unknown(args[0]))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 invalid, 3 changes (--exit-code), 4 stale plan, "
+    "5 not allowed, 6 headwayd not reachable, 130 interrupted.",
+)
+def headway() -> None:
+    """Describe a distributed web service in one file; headway builds, balances, watches and
+    repairs it.
+    """
+
+
+def main() -> NoReturn:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Never raises."""
+    try:
+        code = headway.main(list(arguments), prog_name="headway", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return Exit.INVALID
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # `headway logs | head`: nobody listens any more, and that is no failure.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except Exception as error:  # noqa: BLE001 - the last line before the person
+        click.echo(_fault(error), err=True)
+        return Exit.FAILED
+    return int(code or 0)
+
+
+def _unknown(verb: str) -> str:
+    import difflib  # noqa: PLC0415 - only paid for after a mistake
+
+    near = difflib.get_close_matches(verb, VERBS, n=1)
+    return f"no such command: {verb}" + (f". Did you mean `headway {near[0]}`?" if near else "")
+
+
+def _fault(error: Exception) -> str:
+    import tempfile  # noqa: PLC0415 - only paid for after a fault
+    import traceback  # noqa: PLC0415
+
+    details = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="headway-fault-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(details)
+            where = f"details: {file.name}; please report them"
+    except OSError:
+        where = "the details could not be written down"
+    said = str(error).splitlines()
+    return problem(f"a fault in headway: {type(error).__name__}: {said[0] if said else ''}", where)

@@ -1,0 +1,78 @@
+"""`headway plan [FILE]`: what would `up` do? Nothing is changed; the next command is printed."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headway.cli.client import environment_path
+from headway.cli.described import DEFAULT_FILE, describe, refuse
+from headway.cli.headwayd import ensure_running
+from headway.cli.session import Session, common
+from headway.cli.show import bold, clean, plural, table
+from headway.cli.trouble import Exit
+
+MARKS = {"added": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
+@click.option("--exit-code", is_flag=True, help="Exit 3 when there are changes.")
+@common
+def plan(session: Session, file: Path, *, exit_code: bool) -> Exit:
+    """Show what `up` would change, and what that does to what runs. Changes nothing."""
+    described = describe(session, file)
+    if described.site is None:
+        return refuse(session, described)
+    ensure_running(session.home, session.client)
+    path = environment_path(described.site.name, session.env)
+    made = session.client.post(f"{path}/plan", described.body())
+    if session.json:
+        session.print_json(made)
+    else:
+        _show(session, made, file)
+    return Exit.CHANGES if exit_code and not made["unchanged"] else Exit.DONE
+
+
+def _show(session: Session, made: Any, file: Path) -> None:
+    environment = f"{made['environment']['site']}/{made['environment']['name']}"
+    if made["unchanged"]:
+        click.echo(f"{bold(environment)} runs as described. Nothing to change.")
+        return
+    click.echo(bold(environment))
+    for subject, lines in itertools.groupby(made["changes"], key=lambda c: c["subject"]):
+        _show_subject(subject, list(lines))
+    click.echo()
+    for warning in made["warnings"]:
+        click.echo(f"{click.style('warning:', fg='yellow')} {clean(warning)}")
+    click.echo(f"{_sum(made)}. Nothing was changed.")
+    command = f"{session.hint('up')} {click.format_filename(file)} --plan {made['id']}"
+    click.echo(f"Apply exactly this plan:  {bold(command)}")
+    click.echo("It is refused when the description or what runs has changed by then.")
+
+
+def _show_subject(subject: str, changes: list[Any]) -> None:
+    kinds = {c["kind"] for c in changes}
+    kind = kinds.pop() if len(kinds) == 1 else "changed"
+    mark, colour = MARKS[kind]
+    click.echo(click.style(f"{mark} {clean(subject)}", fg=colour))
+    rows = [(c["what"], _difference(c), (c["effect"], "dim")) for c in changes]
+    click.echo(table(rows, indent="    "))
+
+
+def _difference(change: Any) -> str:
+    if change["before"] and change["after"]:
+        return f"{change['before']} -> {change['after']}"
+    return str(change["after"] or change["before"])
+
+
+def _sum(made: Any) -> str:
+    counted = (
+        (made["starts"], "replica starts", "replicas start"),
+        (made["stops"], "replica ends", "replicas end"),
+        (made["restarts"], "replica is replaced", "replicas are replaced"),
+    )
+    effects = [f"{n} {one if n == 1 else many}" for n, one, many in counted if n]
+    changes = plural(len(made["changes"]), "change")
+    return f"{changes}: {', '.join(effects) or 'no replica is touched'}"

@@ -1,0 +1,133 @@
+"""The options every command has, and what they add up to: one `Session`.
+
+`@common` also ends every command the same way: bad news is shown in the shape that was asked for,
+and becomes an exit code.
+"""
+
+import functools
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from headway.api.address import default_home
+from headway.cli.client import Client, environment_path
+from headway.cli.show import clean, problem
+from headway.cli.trouble import Exit, Trouble
+from headway.model.errors import HeadwayError, SiteError
+
+Command = Callable[..., Exit | None]
+
+SITE_FILE = Path("site.yaml")
+SITE_LINE = re.compile(r"^site:[ \t]*[\"']?([a-z0-9-]+)", re.MULTILINE)
+SITE_FILE_BYTES_MAX = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    home: Path
+    env: str
+    site: str | None  # as asked for; `where` finds it otherwise
+    json: bool
+    client: Client
+
+    def print_json(self, answer: Any) -> None:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+    def print_json_line(self, answer: Any) -> None:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+
+    def where(self) -> tuple[str, str]:
+        """Site and environment: as asked for, as in ./site.yaml, or the only one there is."""
+        return self.site or self._guessed_site(), self.env
+
+    def path(self, *rest: str) -> str:
+        return environment_path(*self.where(), *rest)
+
+    def hint(self, command: str) -> str:
+        """A next command that works as it stands: with the options of this one."""
+        words = ["headway", command]
+        if self.site:
+            words.append(f"--site {self.site}")
+        if self.env != "production":
+            words.append(f"--env {self.env}")
+        return " ".join(words)
+
+    def _guessed_site(self) -> str:
+        running = sorted({e["id"]["site"] for e in self.client.get("/environments")})
+        here = _site_of_folder()
+        if here is not None and (here in running or not running):
+            return here
+        match running:
+            case [only]:
+                return str(only)
+            case []:
+                raise Trouble("not-found", "nothing is running", remedy="headway up site.yaml")
+            case _:
+                raise Trouble(
+                    "ambiguous",
+                    f"{len(running)} sites are running: {', '.join(running)}",
+                    remedy="say which one with --site NAME",
+                )
+
+
+def common(command: Command) -> Callable[..., int]:
+    """The options of every command, and the one way they all end."""
+
+    @click.option("--home", type=click.Path(path_type=Path), help="State folder [HEADWAY_HOME].")
+    @click.option("--env", default="production", show_default=True, help="Environment.")
+    @click.option("--site", metavar="NAME", help="Site, when there are several.")
+    @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+    @click.option("--no-color", is_flag=True, help="Plain text [NO_COLOR].")
+    @functools.wraps(command)
+    def run(
+        *args: Any,
+        home: Path | None,
+        env: str,
+        site: str | None,
+        output: str,
+        no_color: bool,
+        **options: Any,
+    ) -> int:
+        if no_color or os.environ.get("NO_COLOR"):
+            click.get_current_context().color = False
+        place = (home or default_home(os.environ)).absolute()
+        session = Session(place, env, site, output == "json", Client(place))
+        try:
+            return command(session, *args, **options) or Exit.DONE
+        except HeadwayError as error:
+            code = "site" if isinstance(error, SiteError) else "failed"
+            return _tell(session, Trouble(code, str(error), remedy=error.remedy))
+        except Trouble as trouble:
+            return _tell(session, trouble)
+        finally:
+            session.client.close()
+
+    return run
+
+
+def _tell(session: Session, trouble: Trouble) -> Exit:
+    if session.json:
+        body = {"code": trouble.code, "error": trouble.error, "remedy": trouble.remedy}
+        session.print_json(body)
+    else:
+        sys.stdout.flush()
+        click.echo(problem(clean(trouble.error), clean(trouble.remedy)), err=True)
+    return trouble.exit
+
+
+def _site_of_folder() -> str | None:
+    """The name in ./site.yaml, without the price of a YAML parser."""
+    try:
+        if SITE_FILE.stat().st_size > SITE_FILE_BYTES_MAX:
+            return None
+        found = SITE_LINE.search(SITE_FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found[1] if found else None

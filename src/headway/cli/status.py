@@ -1,0 +1,163 @@
+"""`headway status`: the worst thing first, then every service in one line."""
+
+import time
+from typing import Any
+
+import click
+
+from headway.cli.follow import count
+from headway.cli.session import Session, common
+from headway.cli.show import (
+    COLOUR_OF_PHASE,
+    Cell,
+    bold,
+    clean,
+    clock,
+    dim,
+    duration,
+    is_terminal,
+    moment,
+    table,
+)
+from headway.cli.trouble import Trouble
+
+WATCH_EVERY_S = 1.0
+
+
+@click.command()
+@click.option("-r", "--replicas", is_flag=True, help="One line per replica.")
+@click.option("-w", "--watch", is_flag=True, help="Look again every second.")
+@common
+def status(session: Session, *, replicas: bool, watch: bool) -> None:
+    """What runs, and how it goes."""
+    seen = _look(session)
+    if session.json:
+        session.print_json(seen)
+        return
+    if not (watch and is_terminal()):
+        _show(session, seen, replicas=replicas)
+        return
+    while True:
+        click.clear()
+        _show(session, seen, replicas=replicas)
+        time.sleep(WATCH_EVERY_S)
+        seen = _look(session)
+
+
+def _look(session: Session) -> Any:
+    try:
+        return session.client.get(session.path())
+    except Trouble as trouble:
+        if trouble.code != "not-found":
+            raise
+        running = session.client.get("/environments")
+        if not running:
+            raise
+        names = ", ".join(f"{e['id']['site']}/{e['id']['name']}" for e in running)
+        first = running[0]["id"]
+        remedy = f"running: {names}; headway status --site {first['site']} --env {first['name']}"
+        raise Trouble("not-found", trouble.error, remedy=remedy) from trouble
+
+
+def _show(session: Session, seen: Any, *, replicas: bool) -> None:
+    click.echo(_headline(seen))
+    click.echo(_replicas(seen) if replicas else _services(seen))
+    for text in seen["trouble"]:
+        click.echo(f"{click.style('trouble', fg='red')}   {clean(text)}")
+    for service in seen["services"]:
+        for override in service["overrides"]:
+            click.echo(dim("override  ") + _override(override))
+    if seen["entry_url"]:
+        click.echo(f"{dim('entry')}     {seen['entry_url']}")
+    for name in ("envoy", "journal"):
+        if not seen[name]["ok"]:
+            mark = click.style(f"{name:<8}", fg="red")
+            click.echo(f"{mark}  {clean(seen[name]['text'])}")
+    worst = _worst(seen)
+    if worst is not None and not worst["settled"]:
+        why, logs = session.hint("why"), session.hint("logs")
+        click.echo(f"Next: {why} {worst['name']} ; {logs} {worst['name']}")
+
+
+def _headline(seen: Any) -> str:
+    name = bold(f"{seen['id']['site']}/{seen['id']['name']}")
+    up_s = (moment(seen["at"]) - moment(seen["applied_at"])).total_seconds()
+    age = dim(f"{seen['digest']}, for {duration(max(0.0, up_s))}")
+    worst = _worst(seen)
+    if seen["going_down"]:
+        state = click.style("going down", fg="cyan")
+    elif seen["failed"]:
+        cause = seen["trouble"][0] if seen["trouble"] else ""
+        if worst is not None and worst["failed"]:
+            cause = f"{worst['name']}: {_cause(worst)}"
+        state = f"{click.style('FAILED', fg='red', bold=True)}  {clean(cause)}"
+    elif not seen["settled"]:
+        cause = f"{worst['name']}: {_cause(worst)}" if worst else seen["envoy"]["text"]
+        state = f"{click.style('working', fg='yellow')}  {clean(cause)}"
+    else:
+        state = click.style("ready", fg="green")
+    return f"{name}  {state}   {age}"
+
+
+def _worst(seen: Any) -> Any:
+    """The service to talk about first; None when all are as they should be."""
+    wrong = [s for s in seen["services"] if not s["settled"]]
+    return min(wrong, key=lambda s: (not s["failed"], s["ready_count"]), default=None)
+
+
+def _cause(service: Any) -> str:
+    if service["reason"]:
+        return str(service["reason"])
+    return str(service["waiting"][0]) if service["waiting"] else f"{count(service)} ready"
+
+
+def _services(seen: Any) -> str:
+    rows: list[list[Cell]] = [[(h, "dim") for h in ("SERVICE", "REPLICAS", "RELEASE", "STATE")]]
+    for service in seen["services"]:
+        enough = service["ready_count"] >= service["desired_count"]
+        number: Cell = count(service) if enough else (count(service), "red")
+        rows.append([service["name"], number, (service["release"], "dim"), _state(service)])
+    return table(rows)
+
+
+def _state(service: Any) -> Cell:
+    if service["failed"]:
+        return f"FAILED  {_cause(service)}", "red"
+    phases = service["phases"]
+    parts = [f"{phases[p]} {p}" for p in COLOUR_OF_PHASE if p != "ready" and phases.get(p)]
+    text = ", ".join(parts)
+    if service["settled"]:
+        return text or "ready", "green"
+    reason = service["reason"] or (service["waiting"][0] if service["waiting"] else "")
+    return "  ".join(part for part in (text, reason) if part) or "working", "yellow"
+
+
+def _replicas(seen: Any) -> str:
+    heads = ("REPLICA", "PHASE", "PID", "PORT", "RELEASE", "UP", "RESTARTS", "REASON")
+    rows: list[list[Cell]] = [[(h, "dim") for h in heads]]
+    now = moment(seen["at"])
+    for service in seen["services"]:
+        for replica in service["replicas"]:
+            started = replica["started_at"]
+            age_s = (now - moment(started)).total_seconds() if started else None
+            rows.append(
+                [
+                    replica["id"],
+                    (replica["phase"], COLOUR_OF_PHASE.get(replica["phase"], "white")),
+                    str(replica["pid"] or "-"),
+                    str(replica["port"] or "-"),
+                    (replica["release"], "dim"),
+                    "-" if age_s is None else duration(max(0.0, age_s)),
+                    str(replica["restarts"]),
+                    replica["reason"],
+                ]
+            )
+    return table(rows)
+
+
+def _override(override: Any) -> str:
+    reason = f", {override['reason']}" if override["reason"] else ""
+    blocked = f" (outranked by {override['blocked_by']})" if override["blocked_by"] else ""
+    until = clock(override["expires_at"])
+    service, text, author = override["service"], override["text"], override["author"]
+    return clean(f"{service}: {text} by {author}{reason}, until {until}{blocked}")

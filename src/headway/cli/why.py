@@ -1,0 +1,22 @@
+"""`headway why SERVICE`: what waits and why, what overrides the description, what was decided."""
+
+import click
+
+from headway.cli.session import Session, common
+from headway.cli.show import bold, clean, clock, dim
+
+
+@click.command()
+@click.argument("service")
+@common
+def why(session: Session, service: str) -> None:
+    """Why is a service as it is? What it waits for, what overrides it, what was decided last."""
+    answer = session.client.get(session.path("services", service, "why"))
+    if session.json:
+        session.print_json(answer)
+        return
+    click.echo(bold(clean(answer["summary"])))
+    for line in answer["lines"]:
+        when = clock(line["at"]) if line["at"] else line["tense"]
+        actor = dim(f"  ({clean(line['actor'])})") if line["actor"] else ""
+        click.echo(f"  {dim(f'{when:<9}')} {clean(line['text'])}{actor}")

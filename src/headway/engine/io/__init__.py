@@ -1,0 +1,1 @@
+"""Effects: the keeper, the local engine, the prober."""

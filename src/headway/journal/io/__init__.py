@@ -1,0 +1,1 @@
+"""Effects: SQLite, in a thread of its own."""

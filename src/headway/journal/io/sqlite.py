@@ -1,0 +1,354 @@
+"""The journal in SQLite (WAL). Every call runs in the journal's one thread, in one transaction.
+
+When the disk is full, the reserve (16 MB set aside at start) is given back once, so that what is
+being done can still be written; after that `JournalFullError`, and the caller keeps its events.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from headway.journal.io.tables import environment, event, meta, override
+from headway.journal.rows import (
+    StoredEnvironment,
+    override_from_json,
+    override_to_json,
+    release_from_json,
+    release_to_json,
+)
+from headway.model.errors import JournalError, JournalFullError
+from headway.model.event import Event
+from headway.model.ids import EnvironmentId, EnvironmentName, ServiceName, SiteName
+from headway.model.override import Override
+
+SCHEMA_HEAD = "0001"
+RESERVE_BYTES = 16 << 20
+EVENTS_PAGE_MAX = 5_000
+
+T = TypeVar("T")
+
+
+class SqliteJournal:
+    """One file. Open it with `open_journal`."""
+
+    def __init__(self, engine: Engine, reserve: Path, epoch: int) -> None:
+        self._engine = engine
+        self._reserve = reserve
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self.epoch = epoch
+        self.full = False
+
+    async def record(self, events: Sequence[Event]) -> None:
+        await self._write(lambda c: _insert_events(c, events))
+
+    async def put_environment(self, stored: StoredEnvironment, events: Sequence[Event]) -> None:
+        """What is wanted from now on; one transaction with the events that say who wanted it."""
+
+        def put(connection: Connection) -> None:
+            row = _environment_row(stored)
+            connection.execute(sa.delete(environment).where(environment.c.id == row["id"]))
+            connection.execute(sa.insert(environment), [row])
+            _insert_events(connection, events)
+
+        await self._write(put)
+
+    async def remove_environment(self, gone: EnvironmentId, events: Sequence[Event]) -> None:
+        def remove(connection: Connection) -> None:
+            connection.execute(sa.delete(environment).where(environment.c.id == str(gone)))
+            connection.execute(sa.delete(override).where(override.c.environment == str(gone)))
+            _insert_events(connection, events)
+
+        await self._write(remove)
+
+    async def forget_events(self, gone: EnvironmentId) -> None:
+        await self._write(
+            lambda c: c.execute(sa.delete(event).where(event.c.environment == str(gone)))
+        )
+
+    async def environments(self) -> tuple[StoredEnvironment, ...]:
+        rows = await self._read(lambda c: c.execute(sa.select(environment)).all())
+        return tuple(_environment(row) for row in rows)
+
+    async def add_override(
+        self, where: EnvironmentId, added: Override, events: Sequence[Event]
+    ) -> int:
+        """Also drops those of this environment that expired before the new one was made."""
+
+        def add(connection: Connection) -> int:
+            old = override.c.expires_at < added.made_at.isoformat()
+            connection.execute(sa.delete(override).where(override.c.environment == str(where), old))
+            connection.execute(
+                sa.insert(override).values(
+                    environment=str(where),
+                    expires_at=added.expires_at.isoformat(),
+                    body=override_to_json(added),
+                )
+            )
+            return _insert_events(connection, events)
+
+        return await self._write(add)
+
+    async def overrides(self, where: EnvironmentId) -> tuple[Override, ...]:
+        query = sa.select(override.c.body).where(override.c.environment == str(where))
+        rows = await self._read(lambda c: c.execute(query.order_by(override.c.id)).all())
+        return tuple(override_from_json(row.body) for row in rows)
+
+    async def events(
+        self,
+        where: EnvironmentId | None,
+        *,
+        after: int | None,
+        limit: int,
+        kind: str | None,
+        subjects: frozenset[str] | None = None,
+    ) -> tuple[tuple[int, Event], ...]:
+        """The first `limit` events with an id above `after`, or without it the last; oldest first.
+
+        `subjects` narrows them to events about these: a service, its replicas.
+        """
+        query = sa.select(event)
+        if where is not None:
+            query = query.where(event.c.environment == str(where))
+        if kind is not None:
+            query = query.where(event.c.kind == kind)
+        if subjects is not None:
+            query = query.where(event.c.subject.in_(sorted(subjects)))
+        newest_first = after is None
+        if after is not None:
+            query = query.where(event.c.id > after)
+        query = query.order_by(event.c.id.desc() if newest_first else event.c.id)
+        query = query.limit(min(limit, EVENTS_PAGE_MAX))
+        rows = await self._read(lambda c: c.execute(query).all())
+        found = [(row.id, _event(row)) for row in rows]
+        return tuple(reversed(found) if newest_first else found)
+
+    async def size(self) -> tuple[int, int]:
+        """Events, and bytes of the file."""
+        query = sa.select(sa.func.max(event.c.id))
+        count = await self._read(lambda c: c.execute(query).scalar() or 0)
+        path = self._engine.url.database
+        return count, Path(path).stat().st_size if path else 0
+
+    async def close(self) -> None:
+        await self._run(self._engine.dispose)
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        def read() -> T:
+            try:
+                with self._engine.connect() as connection:
+                    return work(connection)
+            except sa.exc.SQLAlchemyError as error:
+                raise _unusable(error) from error
+
+        return await self._run(read)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        def write() -> T:
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except sa.exc.OperationalError as error:
+                if not _is_full(error):
+                    raise _unusable(error) from error
+            except sa.exc.SQLAlchemyError as error:
+                raise _unusable(error) from error
+            return self._write_with_reserve(work)
+
+        result = await self._run(write)
+        if self.full:
+            self.full = False
+            await self._run(self._set_reserve)
+        return result
+
+    def _write_with_reserve(self, work: Callable[[Connection], T]) -> T:
+        self.full = True
+        with suppress(OSError):
+            self._reserve.unlink()
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise JournalFullError(
+                "the journal cannot be written: the disk is full",
+                remedy=f"make room on the file system of {self._reserve.parent}",
+            ) from error
+
+    def _set_reserve(self) -> None:
+        set_reserve(self._reserve)
+
+
+async def open_journal(path: Path) -> SqliteJournal:
+    """Open or make the journal, bring its tables up to date, and take the next epoch."""
+    reserve = path.with_suffix(".reserve")
+
+    def begin() -> tuple[Engine, int]:
+        try:
+            engine = _connect(path)
+            _migrate(engine)
+            epoch = _next_epoch(engine)
+        except sa.exc.OperationalError as error:
+            if not _is_full(error):
+                raise _unusable(error) from error
+            with suppress(OSError):
+                reserve.unlink()
+            engine = _connect(path)
+            try:
+                epoch = _next_epoch(engine)
+            except sa.exc.SQLAlchemyError as again:
+                raise _unusable(again) from again
+        except sa.exc.SQLAlchemyError as error:
+            raise _unusable(error) from error
+        set_reserve(reserve)
+        return engine, epoch
+
+    engine, epoch = await asyncio.to_thread(begin)
+    return SqliteJournal(engine, reserve, epoch)
+
+
+def set_reserve(path: Path) -> None:
+    """Set aside room on the disk; without it, later. A full disk is met when it comes."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        except OSError:
+            path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _connect(path: Path) -> Engine:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = sa.create_engine(
+        f"sqlite:///{path}", poolclass=sa.pool.StaticPool, connect_args={"check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: object, _record: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # WAL with NORMAL loses at most the last moments on power loss, never consistency; a lost
+        # decision is taken again by the next turn, because states are compared, not events.
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect() as connection:
+        known = sa.inspect(connection).has_table("alembic_version")
+        at = (
+            connection.execute(sa.text("select version_num from alembic_version"))
+            if known
+            else None
+        )
+        if at is not None and at.scalar() == SCHEMA_HEAD:
+            return
+    from alembic import command  # noqa: PLC0415 - 0.2 s that only the first start pays
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _next_epoch(engine: Engine) -> int:
+    with engine.begin() as connection:
+        row = connection.execute(sa.select(meta.c.value).where(meta.c.key == "epoch")).first()
+        epoch = int(row.value) + 1 if row else 1
+        connection.execute(sa.delete(meta).where(meta.c.key == "epoch"))
+        connection.execute(sa.insert(meta).values(key="epoch", value=str(epoch)))
+    return epoch
+
+
+def _is_full(error: sa.exc.OperationalError) -> bool:
+    text = str(error.orig)
+    return "disk is full" in text or "disk I/O error" in text
+
+
+def _unusable(error: Exception) -> JournalError:
+    cause = str(getattr(error, "orig", error)).splitlines()[0]
+    return JournalError(
+        f"the journal cannot be used: {cause}",
+        remedy="stop headwayd and put a backup of journal.db in its place; see headway doctor",
+    )
+
+
+def _insert_events(connection: Connection, events: Sequence[Event]) -> int:
+    """Append, and return the id of the last (0 for none)."""
+    last = 0
+    for happened in events:
+        values = {
+            "at": happened.at.isoformat(),
+            "environment": str(happened.environment or ""),
+            "kind": happened.kind,
+            "subject": happened.subject,
+            "text": happened.text,
+            "actor": happened.actor,
+            "data": dict(happened.data),
+        }
+        key = connection.execute(sa.insert(event).values(values)).inserted_primary_key
+        last = int(key[0]) if key else last
+    return last
+
+
+def _environment_id(text: str) -> EnvironmentId:
+    site, _, name = text.partition("/")
+    return EnvironmentId(SiteName(site), EnvironmentName(name))
+
+
+def _event(row: Row[tuple[object, ...]]) -> Event:
+    return Event(
+        at=datetime.fromisoformat(row.at),
+        environment=_environment_id(row.environment) if row.environment else None,
+        kind=row.kind,
+        subject=row.subject,
+        text=row.text,
+        actor=row.actor,
+        data=row.data,
+    )
+
+
+def _environment_row(stored: StoredEnvironment) -> dict[str, object]:
+    return {
+        "id": str(stored.id),
+        "text": stored.text,
+        "directory": stored.directory,
+        "file": stored.file,
+        "digest": stored.digest,
+        "applied_at": stored.applied_at.isoformat(),
+        "going_down": stored.going_down,
+        "purge": stored.purge,
+        "ports": dict(stored.ports),
+        "releases": {name: release_to_json(r) for name, r in stored.releases.items()},
+    }
+
+
+def _environment(row: Row[tuple[object, ...]]) -> StoredEnvironment:
+    return StoredEnvironment(
+        id=_environment_id(row.id),
+        text=row.text,
+        directory=row.directory,
+        file=row.file,
+        digest=row.digest,
+        applied_at=datetime.fromisoformat(row.applied_at),
+        going_down=row.going_down,
+        purge=row.purge,
+        ports=row.ports,
+        releases={ServiceName(name): release_from_json(r) for name, r in row.releases.items()},
+    )

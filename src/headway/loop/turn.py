@@ -1,0 +1,245 @@
+"""One turn of the loop: observe, decide, record, publish, act. Nothing else moves the world.
+
+Level, not edge: every turn compares all that should be true with all that was seen. A turn that is
+cut short, repeated or late is harmless; whatever it left undone, the next one finds.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from headway.journal.full import BUFFERED_EVENTS_MAX, allowed_without_journal
+from headway.loop import story
+from headway.loop.decide import Step, decide_service, still_holds
+from headway.loop.ports import Engine, Journal, Traffic
+from headway.model.desired import Desired, DesiredService
+from headway.model.errors import EngineError, JournalError, StaleEpochError, TrafficError
+from headway.model.event import Event
+from headway.model.ids import EnvironmentId, ReplicaId, ServiceName
+from headway.model.observed import Phase, SeenReplica
+from headway.model.override import Override
+from headway.model.plan import Action, Drain, Outcome
+from headway.planning.resolve import next_expiry, resolve, unwanted
+
+ACTIONS_AT_ONCE_MAX = 64
+PUBLISH_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The loop's hands and eyes for one environment."""
+
+    engine: Engine
+    traffic: Traffic
+    journal: Journal
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What people and deciders want. Replaced whole, never changed."""
+
+    described: Desired
+    overrides: tuple[Override, ...] = ()
+    version: int = 0  # grows with every wish, so that a face can wait until it was seen
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the loop remembers between turns. Derived from the world; losing it costs one turn."""
+
+    steps: dict[ServiceName, Step] = field(default_factory=dict)
+    resolved: tuple[Wanted, Desired, datetime | None] | None = None
+    told: tuple[Desired, tuple[tuple[ReplicaId, int, str, int], ...]] | None = None
+    publish_again_at: datetime | None = None  # set while Envoy has not taken what it was told
+    unwritten: list[Event] = field(default_factory=list)  # while the journal is full
+    trouble: dict[str, str] = field(default_factory=dict)  # what is wrong now, by its source
+    failures: dict[ReplicaId, SeenReplica] = field(default_factory=dict)  # until it is ready again
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn saw, decided and did."""
+
+    at: datetime
+    wanted: Wanted
+    desired: Desired
+    steps: dict[ServiceName, Step]
+    actions: tuple[Action, ...]
+    outcomes: tuple[Outcome, ...]
+    trouble: tuple[str, ...]
+    look_again_at: datetime | None
+
+
+async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> Turn:
+    seen = await world.engine.observe()
+    desired, expiry = _resolved(wanted, memory, now)
+    before = memory.steps
+    wishes = {**_gone(before, seen.processes, desired), **desired.services}
+    routed = world.traffic.routed()
+    steps: dict[ServiceName, Step] = {}
+    fresh: list[ServiceName] = []
+    for name, wish in wishes.items():
+        processes = seen.processes.get(name, ())
+        last = before.get(name)
+        if last is not None and still_holds(last, wish, processes, now):
+            steps[name] = last
+        else:
+            steps[name] = decide_service(wish, processes, routed=routed, hosts=seen.hosts, now=now)
+            fresh.append(name)
+    actions = [action for name in fresh for action in steps[name].plan.actions]
+    told = [
+        event
+        for name in fresh
+        for event in story.changes(
+            desired.environment,
+            before[name].replicas if name in before else (),
+            steps[name].replicas,
+            now,
+        )
+    ]
+    memory.steps = steps
+    _remember_failures(memory, [replica for name in fresh for replica in steps[name].replicas])
+    allowed = await _record(world, memory, desired.environment, told, actions, now)
+    untold = memory.told is None or memory.told[0] is not desired
+    if fresh or untold or memory.publish_again_at is not None:
+        await _publish(world, memory, desired, allowed, now)
+    outcomes = await _act(world, allowed)
+    await _record(
+        world,
+        memory,
+        desired.environment,
+        [*story.failures(desired.environment, outcomes, now)],
+        (),
+        now,
+    )
+    times = [s.asleep_until for s in steps.values() if s.asleep_until is not None]
+    times += [t for t in (expiry, memory.publish_again_at) if t is not None]
+    return Turn(
+        at=now,
+        wanted=wanted,
+        desired=desired,
+        steps=steps,
+        actions=tuple(allowed),
+        outcomes=outcomes,
+        trouble=tuple(memory.trouble.values()),
+        look_again_at=min(times, default=None),
+    )
+
+
+def _resolved(wanted: Wanted, memory: Memory, now: datetime) -> tuple[Desired, datetime | None]:
+    """Fold the overrides in, but only when they or the time have changed what they mean."""
+    if memory.resolved is not None:
+        before, desired, expiry = memory.resolved
+        if before is wanted and (expiry is None or now < expiry):
+            return desired, expiry
+    desired = resolve(wanted.described, wanted.overrides, now)
+    expiry = next_expiry(wanted.overrides, now)
+    memory.resolved = (wanted, desired, expiry)
+    return desired, expiry
+
+
+def _gone(
+    before: dict[ServiceName, Step], present: Iterable[ServiceName], desired: Desired
+) -> dict[ServiceName, DesiredService]:
+    """Services that have left the description but still have processes: none of it is wanted."""
+    gone: dict[ServiceName, DesiredService] = {}
+    for name in present:
+        if name in desired.services:
+            continue
+        last = before.get(name)
+        if last is not None and last.desired.count == 0:
+            gone[name] = last.desired
+        else:
+            gone[name] = unwanted(name, last.desired if last is not None else None)
+    return gone
+
+
+def _remember_failures(memory: Memory, replicas: Sequence[SeenReplica]) -> None:
+    """How a replica failed last is shown until it is ready, also while it starts again."""
+    for replica in replicas:
+        if replica.phase is Phase.FAILED:
+            memory.failures[replica.id] = replica
+        elif replica.phase in (Phase.READY, Phase.DONE):
+            memory.failures.pop(replica.id, None)
+
+
+async def _record(
+    world: World,
+    memory: Memory,
+    environment: EnvironmentId,
+    told: Sequence[Event],
+    actions: Sequence[Action],
+    now: datetime,
+) -> Sequence[Action]:
+    """Write down what was seen and what will be done; return what may be done.
+
+    When nothing can be written, events are kept (bounded) until it can, and only those actions are
+    allowed that keep alive what was alive.
+    """
+    events = [*memory.unwritten, *told, *story.intentions(environment, actions, now)]
+    if not events:
+        return actions
+    try:
+        await world.journal.record(events)
+    except JournalError as error:
+        allowed = allowed_without_journal(actions)
+        memory.unwritten = [
+            *memory.unwritten,
+            *told,
+            *story.intentions(environment, allowed, now),
+        ][-BUFFERED_EVENTS_MAX:]
+        memory.trouble["journal"] = f"{error}; only restart, eject and drain go on ({error.remedy})"
+        return allowed
+    memory.unwritten = []
+    memory.trouble.pop("journal", None)
+    return actions
+
+
+async def _publish(
+    world: World, memory: Memory, desired: Desired, actions: Sequence[Action], now: datetime
+) -> None:
+    """Tell Envoy, before anything is drained or ended, who is in rotation."""
+    leaving = {a.replica for a in actions if isinstance(a, Drain)}
+    rotation: list[SeenReplica] = [
+        replica
+        for step in memory.steps.values()
+        for replica in step.replicas
+        if replica.in_rotation and replica.id not in leaving
+    ]
+    key = tuple((r.id, r.process.incarnation, r.process.address, r.process.port) for r in rotation)
+    same = memory.told is not None and memory.told[0] is desired and memory.told[1] == key
+    if same and (memory.publish_again_at is None or now < memory.publish_again_at):
+        return
+    memory.told = (desired, key)
+    try:
+        await world.traffic.publish(desired, rotation)
+    except TrafficError as error:
+        memory.publish_again_at = now + timedelta(seconds=PUBLISH_RETRY_S)
+        text = f"Envoy was not told: {error}"
+        if memory.trouble.get("traffic") != text:
+            memory.trouble["traffic"] = text
+            event = story.trouble(desired.environment, "traffic-refused", text, now)
+            await _record(world, memory, desired.environment, [event], (), now)
+        return
+    memory.publish_again_at = None
+    memory.trouble.pop("traffic", None)
+
+
+async def _act(world: World, actions: Sequence[Action]) -> tuple[Outcome, ...]:
+    """Perform side by side, a bounded number at once. A failure is an outcome, not the end."""
+    outcomes: list[Outcome] = []
+    for first in range(0, len(actions), ACTIONS_AT_ONCE_MAX):
+        batch = actions[first : first + ACTIONS_AT_ONCE_MAX]
+        outcomes += await asyncio.gather(*(_perform(world, action) for action in batch))
+    return tuple(outcomes)
+
+
+async def _perform(world: World, action: Action) -> Outcome:
+    try:
+        return await world.engine.perform(action, world.epoch)
+    except StaleEpochError:
+        raise  # not ours to act any more
+    except EngineError as error:
+        return Outcome(action, ok=False, detail=str(error))

@@ -1,0 +1,247 @@
+"""Plan the next safe actions for the replicas of one service.
+
+`plan_service` returns the next step, not the whole journey. The loop calls it again after every
+observation, so a plan that is cut short, repeated, or made from slightly old news is still safe.
+Promises (tests/unit/planning/test_replicas.py):
+
+  safety    we never take a ready replica away if that leaves fewer than `ready_min`;
+  restraint we never start past `count + surge_max` processes;
+  proof     no ready replica gives way to a release none of whose replicas has become ready;
+  progress  if the world keeps up, repeated planning reaches `count` replicas as desired.
+"""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
+from itertools import count, islice
+
+from headway.model.desired import DesiredService
+from headway.model.host import Host
+from headway.model.ids import HostName, ReplicaId
+from headway.model.observed import ALIVE, Phase, SeenReplica
+from headway.model.plan import Action, Drain, Forget, Plan, Start, Stop, Waiting
+from headway.model.site import Kind
+from headway.planning.place import place
+
+QUIET_S_MIN = 0.3  # Envoy takes an endpoint out within milliseconds; a margin for slow machines
+GIVEN_UP_GRACE_S = 1.0  # what has failed has nothing in flight that is worth waiting for
+
+
+def plan_service(
+    desired: DesiredService,
+    seen: Iterable[SeenReplica],
+    *,
+    routed: AbstractSet[ReplicaId],
+    hosts: Sequence[Host],
+    now: datetime,
+) -> Plan:
+    """Compare what should run with what was seen; decide what to do next, and why not more."""
+    replicas = sorted(seen, key=slot)  # same input, same plan, whatever the order
+    ended, ended_waiting = _finish(desired, replicas, routed, now)
+    drained, drained_waiting = _drain_unwanted(desired, replicas)
+    started, started_waiting = _start_missing(desired, replicas, hosts, now)
+    waiting = (*ended_waiting, *drained_waiting, *started_waiting)
+    return Plan(
+        actions=(*ended, *drained, *started),
+        waiting=tuple(Waiting(desired.service.name, reason) for reason in waiting),
+        look_again_at=_look_again_at(desired, replicas, now),
+    )
+
+
+def slot(replica: SeenReplica) -> tuple[int, str]:
+    """Replicas in the order of their numbers: web-2 before web-10."""
+    number = replica.id.rpartition("-")[2]
+    return (int(number) if number.isdecimal() else 0, replica.id)
+
+
+def _worth_keeping(replica: SeenReplica) -> tuple[int, tuple[int, str]]:
+    """What serves first, then what may serve soon; what has failed costs nothing to lose."""
+    rank = {Phase.READY: 0, Phase.DONE: 0, Phase.STARTING: 1, Phase.UNREADY: 1}
+    return rank.get(replica.phase, 2), slot(replica)
+
+
+def is_current(desired: DesiredService, replica: SeenReplica) -> bool:
+    """Is this a life that we want to keep: right release, not restarted away, not drained away?"""
+    process = replica.process
+    if process.release != desired.release.id:
+        return False
+    if desired.restart_before is not None and process.started_at < desired.restart_before:
+        return False
+    return not any(
+        replica.id == drained and process.started_at < before for drained, before in desired.drained
+    )
+
+
+def _occupies_slot(desired: DesiredService, replica: SeenReplica) -> bool:
+    """Does it stand for one of the `count` replicas, now or after its next start?"""
+    if not is_current(desired, replica):
+        return False
+    if replica.phase is Phase.DONE:
+        return desired.service.kind is Kind.JOB
+    return replica.phase is not Phase.DRAINING and replica.process.draining_since is None
+
+
+def _finish(
+    desired: DesiredService,
+    replicas: Sequence[SeenReplica],
+    routed: AbstractSet[ReplicaId],
+    now: datetime,
+) -> tuple[list[Action], list[str]]:
+    """End what failed and what has drained to its last request; drop the records of the ended."""
+    actions: list[Action] = []
+    waiting: list[str] = []
+    for replica in replicas:
+        process, service = replica.process, desired.service.name
+        if replica.phase is Phase.FAILED and process.exit is None:
+            actions.append(
+                Stop(service, replica.id, process.incarnation, GIVEN_UP_GRACE_S, replica.reason)
+            )
+        elif process.exit is not None and not _occupies_slot(desired, replica):
+            actions.append(Forget(service, replica.id, process.incarnation))
+        elif replica.phase is Phase.DRAINING:
+            quiet = _quiet(desired, replica, routed, now)
+            if quiet is None:
+                waiting.append(f"{replica.id} is draining: {_in_flight(replica)}")
+            else:
+                grace_s = desired.service.drain_s
+                actions.append(Stop(service, replica.id, process.incarnation, grace_s, quiet))
+    return actions, waiting
+
+
+def _in_flight(replica: SeenReplica) -> str:
+    open_count = replica.process.connections
+    return "traffic is leaving" if not open_count else f"{open_count} connections are still open"
+
+
+def _quiet(
+    desired: DesiredService, replica: SeenReplica, routed: AbstractSet[ReplicaId], now: datetime
+) -> str | None:
+    """Why a draining replica may end now; None while it may not."""
+    since = replica.process.draining_since
+    assert since is not None
+    if now - since >= timedelta(seconds=desired.service.drain_s + QUIET_S_MIN):
+        return f"drained for {desired.service.drain_s:g} s, what is left has had its time"
+    left = replica.id not in routed and now - since >= timedelta(seconds=QUIET_S_MIN)
+    if left and replica.process.connections == 0:
+        return "drained, no connection is open"
+    return None
+
+
+def _drain_unwanted(
+    desired: DesiredService, replicas: Sequence[SeenReplica]
+) -> tuple[list[Action], list[str]]:
+    """Drain old lives, then surplus; spend only the ready capacity we can spare."""
+    active = [r for r in replicas if r.phase in ALIVE]
+    outdated = [r for r in active if not is_current(desired, r)]
+    occupied = [r for r in replicas if _occupies_slot(desired, r)]
+    keep_first = sorted(occupied, key=_worth_keeping)
+    surplus = [r for r in keep_first[desired.count :] if r.phase in ALIVE]
+    over = [r for r in keep_first[desired.count :] if r.process.exit is not None]
+
+    ready = [r for r in active if r.phase is Phase.READY]
+    proven = (
+        desired.count == 0 or desired.surge_max == 0 or any(is_current(desired, r) for r in ready)
+    )
+    free = [r for r in (*outdated, *surplus) if r.phase is not Phase.READY]
+    costly = [r for r in (*outdated, *surplus) if r.phase is Phase.READY]
+    spare_count = max(0, len(ready) - desired.ready_min) if proven else 0
+    why_not = (
+        f"{len(ready)} ready, {desired.ready_min} needed"
+        if proven
+        else f"no replica of {desired.release.id} is ready yet"
+    )
+    waiting = [f"{r.id} is kept: {why_not}" for r in costly[spare_count:]]
+    name = desired.service.name
+    drains = [
+        Drain(name, r.id, r.process.incarnation, _why_unwanted(desired, r))
+        for r in (*free, *costly[:spare_count])
+    ]
+    return [*drains, *(Forget(name, r.id, r.process.incarnation) for r in over)], waiting
+
+
+def _why_unwanted(desired: DesiredService, replica: SeenReplica) -> str:
+    if replica.process.release != desired.release.id:
+        return f"{replica.process.release} gives way to {desired.release.id}"
+    if not is_current(desired, replica):
+        return "asked by a person"
+    return f"only {desired.count} wanted"
+
+
+def _start_missing(
+    desired: DesiredService,
+    replicas: Sequence[SeenReplica],
+    hosts: Sequence[Host],
+    now: datetime,
+) -> tuple[list[Action], list[str]]:
+    """Start again what failed, when its time has come, then what is missing; within `surge_max`."""
+    occupied = [r for r in replicas if _occupies_slot(desired, r)]
+    running_count = sum(r.process.exit is None for r in replicas)
+    room_count = max(0, desired.count + desired.surge_max - running_count)
+    wanted = sorted(occupied, key=_worth_keeping)[: desired.count]
+    ended = [r for r in wanted if r.phase is Phase.FAILED and r.process.exit is not None]
+    due = [r for r in ended if r.retry_at is None or r.retry_at <= now]
+    waiting = [f"{r.id} restarts {_later(r, now)}: {r.reason}" for r in ended if r not in due]
+
+    missing_count = max(0, desired.count - len(occupied))
+    taken = {r.id for r in replicas}
+    names = (ReplicaId(f"{desired.service.name}-{number}") for number in count(1))
+    fresh = list(islice((name for name in names if name not in taken), missing_count))
+
+    load = _load(replicas)
+    starts: list[Action] = []
+    for again in due[:room_count]:
+        starts.append(_start(desired, again.id, hosts, load, after=again))
+    for name in fresh[: max(0, room_count - len(starts))]:
+        starts.append(_start(desired, name, hosts, load, after=None))
+    late_count = len(due) + len(fresh) - len(starts)
+    if late_count:
+        waiting.append(f"{late_count} more start when others have ended")
+    return starts, waiting
+
+
+def _later(replica: SeenReplica, now: datetime) -> str:
+    assert replica.retry_at is not None
+    wait_s = (replica.retry_at - now).total_seconds()
+    return f"in {wait_s:.1f} s (attempt {replica.next_attempt + 1})"
+
+
+def _load(replicas: Sequence[SeenReplica]) -> dict[HostName, int]:
+    load: dict[HostName, int] = {}
+    for replica in replicas:
+        if replica.process.exit is None:
+            load[replica.process.host] = load.get(replica.process.host, 0) + 1
+    return load
+
+
+def _start(
+    desired: DesiredService,
+    name: ReplicaId,
+    hosts: Sequence[Host],
+    load: dict[HostName, int],
+    *,
+    after: SeenReplica | None,
+) -> Start:
+    host = place(hosts, load).name
+    load[host] = load.get(host, 0) + 1
+    return Start(
+        service=desired.service.name,
+        replica=name,
+        incarnation=after.process.incarnation + 1 if after else 1,
+        release=desired.release.id,
+        host=host,
+        attempt=after.next_attempt if after else 0,
+        reason=f"again: {after.reason}" if after else f"{desired.count} wanted",
+        launch=desired.launch,
+    )
+
+
+def _look_again_at(
+    desired: DesiredService, replicas: Sequence[SeenReplica], now: datetime
+) -> datetime | None:
+    times = [r.check_again_at for r in replicas if r.check_again_at is not None]
+    for replica in replicas:
+        since = replica.process.draining_since
+        if replica.phase is Phase.DRAINING and since is not None:
+            times.append(since + timedelta(seconds=QUIET_S_MIN))
+            times.append(since + timedelta(seconds=desired.service.drain_s + QUIET_S_MIN))
+    return min((t for t in times if t > now), default=None)

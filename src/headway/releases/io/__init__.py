@@ -1,0 +1,1 @@
+"""Effects: reading the files and secret versions that belong to a release."""

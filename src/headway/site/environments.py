@@ -1,0 +1,140 @@
+"""`environments:` are sizes of the same site: paths and the values they have there.
+
+Overrides are put into the tree before anything is read from it, so that a bad value is found at
+the place where it was written. A path that matches nothing is an error: it was meant to change
+something.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headway.site import later
+from headway.site.finding import Finding, from_refused
+from headway.site.problem import quoted
+from headway.site.refused import Refused
+from headway.site.shaping import shape_at
+from headway.site.tree import Mapping, Node, Path, Scalar
+from headway.site.values import one_of
+
+EVERY_SERVICE = "*"
+SITE_KEYS = ("latency_budget", "owner")
+# First words of paths; a service may not take their place.
+RESERVED_NAMES = frozenset({"entry", "owner", "secrets"})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    root: Mapping
+    overridden: frozenset[Path]
+
+
+def declared(root: Mapping) -> tuple[str, ...]:
+    """The environments that the description names."""
+    environments = root.get("environments")
+    entries = environments.entries if isinstance(environments, Mapping) else ()
+    return tuple(key.text for key, _ in entries)
+
+
+def apply(root: Mapping, environment: str) -> Applied:
+    """The site in the size of one environment. Paths that match nothing are left out."""
+    wanted: list[tuple[bool, int, Scalar, Node, tuple[Path, ...]]] = []
+    for key, value in _overrides(root, environment):
+        try:
+            paths = targets(root, key.text)
+        except Refused:
+            continue  # reported by `check_paths`
+        is_exact = not key.text.startswith(EVERY_SERVICE + ".")
+        wanted.append((is_exact, key.text.count("."), key, value, paths))
+    overridden: set[Path] = set()
+    # The exact wins over `*`, the part over the whole, wherever they stand in the file.
+    for _, _, key, value, paths in sorted(wanted, key=lambda w: w[:2]):
+        for path in paths:
+            root = _with(root, path, key, value)
+            overridden.add(path)
+    return Applied(root, frozenset(overridden))
+
+
+def check_paths(root: Mapping) -> Iterator[Finding]:
+    """Every path of every environment must match something."""
+    for environment in declared(root):
+        for key, _ in _overrides(root, environment):
+            try:
+                targets(root, key.text)
+            except Refused as refused:
+                path = ("environments", environment, key.text)
+                yield from_refused(refused, path, on_key=True)
+
+
+def targets(root: Mapping, text: str) -> tuple[Path, ...]:
+    """What a path like `*.replicas` means in this site, or `Refused`."""
+    first, *rest = text.split(".")
+    if not rest and first not in SITE_KEYS and first != "entry":
+        message = f"{quoted(text)} is not a path to a key"
+        raise Refused("HW050", message, f'write `"{first[:40]}.replicas": 1` on one line')
+    if first in SITE_KEYS and not rest:
+        return ((first,),)
+    if first == "secrets":
+        return (("secrets", ".".join(rest)),)
+    if first == "entry":
+        return (("entry", *_inside(("entry",), rest, text)),)
+    services = root.get("services")
+    named = {k.text: v for k, v in services.entries} if isinstance(services, Mapping) else {}
+    if first != EVERY_SERVICE and first not in named:
+        message = f"{quoted(text)} matches nothing: no service is called {quoted(first)}"
+        raise Refused("HW050", message, one_of(first, [*named, EVERY_SERVICE, "entry"]))
+    chosen = named if first == EVERY_SERVICE else {first: named[first]}
+    inside = _inside(("services", first), rest, text)
+    if inside[0] == "calls":
+        chosen = {n: s for n, s in chosen.items() if _calls(s, rest[1:2])}
+    if not chosen:
+        message = f"{quoted(text)} matches nothing: no such call is described"
+        raise Refused("HW050", message, "describe the call in the service, then its size here")
+    return tuple(("services", name, *inside) for name in chosen)
+
+
+def _inside(parent: Path, rest: list[str], text: str) -> Path:
+    """Follow the keys below one mapping; each must be known there."""
+    inside: list[str] = []
+    for key in rest:
+        here = shape_at((*parent, *inside))
+        if here is None:
+            # Below `env` and `calls` stand names; below a value stands nothing.
+            if inside[-1:] in (["env"], ["calls"]) and len(inside) == 1 and key:
+                inside.append(key)
+                continue
+            message = f"{quoted(text)} matches nothing: {quoted('.'.join(inside))} is one value"
+            raise Refused("HW050", message, "shorten the path")
+        if key in later.KEYS.get(here.name_in_later, {}):
+            message = f"{quoted(key)} is not supported yet"
+            raise Refused("HW013", message, later.KEYS[here.name_in_later][key])
+        if key not in here.model_fields:
+            message = f"{quoted(text)} matches nothing: there is no key {quoted(key)}"
+            raise Refused(
+                "HW050", message, one_of(key, list(here.model_fields), label="Keys here:")
+            )
+        inside.append(key)
+    return tuple(inside)
+
+
+def _calls(service: Node, callee: list[str]) -> bool:
+    calls = service.get("calls") if isinstance(service, Mapping) else None
+    return not callee or (isinstance(calls, Mapping) and calls.get(callee[0]) is not None)
+
+
+def _overrides(root: Mapping, environment: str) -> tuple[tuple[Scalar, Node], ...]:
+    environments = root.get("environments")
+    found = environments.get(environment) if isinstance(environments, Mapping) else None
+    return found.entries if isinstance(found, Mapping) else ()
+
+
+def _with(node: Node, path: Path, key: Scalar, value: Node) -> Mapping:
+    """The tree with one value replaced; new keys stand where the override stands."""
+    first, *rest = path
+    entries = node.entries if isinstance(node, Mapping) else ()
+    old = next((v for k, v in entries if k.text == first), None)
+    new = _with(old or key, tuple(rest), key, value) if rest else value
+    if old is not None:
+        changed = tuple((k, new if k.text == first else v) for k, v in entries)
+    else:
+        changed = (*entries, (Scalar(str(first), key.plain, key.mark), new))
+    return Mapping(changed, node.mark)

@@ -1,0 +1,62 @@
+"""Keys and words that the format has room for and this version cannot do yet.
+
+They are never ignored, and never called unknown: whoever writes one learns what happens without.
+"""
+
+# Which kind of mapping -> key -> what is so until then.
+KEYS: dict[str, dict[str, str]] = {
+    "site": {
+        "slo": "objectives are not measured yet; `latency_budget` already sets the deadline",
+        "alerts": "alerts are not evaluated yet; `headway status` shows what is wrong",
+        "oncall": "nobody is paged yet",
+        "drills": "drills are not run yet",
+        "flags": "flags are not served yet",
+        "probes": "probes from outside are not made yet; every replica is checked by `health`",
+        "schedules": "nothing runs by the calendar yet; `kind: job` runs once",
+        "hosts": "every replica runs on this machine",
+        "release": "replicas are replaced in the rolling way, within `ready_min` and `surge_max`",
+        "scaling": "change `replicas`, or use `headway scale`",
+        "degrade": "mark calls that may fail with `optional: true`",
+        "experiments": "experiments are not run yet",
+    },
+    "service": {
+        "build": "name in `run` what is already installed, and its inputs in `files`",
+        "check": "run your checks before `headway up`",
+        "test": "a replica gets traffic when its `health` says yes",
+        "tree": "describe each level as a service of its own",
+        "slow_start": "how fast a newcomer gets its share cannot be set yet",
+        "release": "replicas are replaced in the rolling way, within `ready_min` and `surge_max`",
+        "spread": "every replica runs on this machine",
+        "degrade": "mark calls that may fail with `optional: true`",
+        "slo": "objectives are not measured yet",
+        "probes": "every replica is checked by `health`",
+        "alerts": "alerts are not evaluated yet; `headway status` shows what is wrong",
+        "flags": "flags are not served yet",
+        "weight": "shares cannot be set yet",
+        "hash": "requests go to the least loaded replica",
+        "schedule": "nothing runs by the calendar yet; `kind: job` runs once",
+        "scaling": "change `replicas`, or use `headway scale`",
+        "volume": "data survives in folders of your choice",
+        "shards": "describe each shard as a service of its own",
+        "answer": "every answer is awaited whole",
+    },
+    "call": {
+        "retries": "how often a call is repeated cannot be set yet",
+        "hedge": "requests are not sent twice",
+        "fallback": "mark the call with `optional: true` and answer without it",
+    },
+    "overload": {"rate": "`in_flight` limits what one replica works on at once"},
+}
+
+WORDS: dict[str, dict[str, str]] = {
+    "kind": {"state": "run what keeps data outside of Headway, or as one replica"},
+    "balance": {
+        "weighted": "write `round-robin` or `least-loaded`",
+        "hash": "write `round-robin` or `least-loaded`",
+        "random": "write `round-robin` or `least-loaded`",
+    },
+}
+REPLICAS_RANGE = "write one number: `replicas: 3`; `headway scale` changes it while running"
+
+# The same thing under another name.
+SAME_WORDS = {"least-request": "least-loaded"}

@@ -1,0 +1,1 @@
+"""Where traffic touches the world: files that Envoy watches, its admin socket, its process."""

@@ -1,0 +1,113 @@
+"""One listener per arrow, and the entry: where requests come in, and what is believed of them.
+
+Callers are our own processes on loopback, so their deadline headers count. Users' headers do not:
+the entry strips every `x-envoy-…` that could set a timeout or a retry. Routes are kept apart
+from listeners because a changed listener drains its connections and a changed route does not.
+"""
+
+from typing import Any
+
+from headway.model.site import Protocol
+from headway.traffic.resources import SET, Resource, address, extension, resource, seconds
+from headway.traffic.routes import DOOR_HEADER, TABLE
+
+LOOPBACK = "127.0.0.1"
+ENTRY = "entry"
+ROUTES_PATH = "./routes.json"
+HEADERS_DUE_S = 10.0  # at the entry: a user who sends headers slower than this is cut off
+RETRY_AFTER_S = 1
+
+
+def arrow_name(caller: str, callee: str) -> str:
+    return f"{caller}>{callee}"
+
+
+def arrow_listener(name: str, port: int, *, protocol: Protocol, cluster_name: str) -> Resource:
+    if protocol is Protocol.TCP:
+        return _listener(name, LOOPBACK, port, _tcp_proxy(name, cluster_name))
+    internal = {"address_prefix": "127.0.0.0", "prefix_len": 8}
+    believed = {
+        # Both are needed, or Envoy silently ignores the deadline that a caller sends.
+        "use_remote_address": True,
+        "internal_address_config": {"cidr_ranges": [internal]},
+        "skip_xff_append": True,
+    }
+    # A request with this header is taken for one from outside, and loses its deadline. Careless
+    # callers copy it from the request that they answer.
+    forget = {"remove": "x-forwarded-for"}
+    return _listener(name, LOOPBACK, port, _http(name, protocol, [forget], believed))
+
+
+def entry_listener(
+    bind_address: str, port: int, *, protocol: Protocol, cluster_name: str
+) -> Resource:
+    if protocol is Protocol.TCP:
+        return _listener(ENTRY, bind_address, port, _tcp_proxy(ENTRY, cluster_name))
+    guarded = {
+        "use_remote_address": True,
+        "internal_address_config": {"unix_sockets": False},  # nobody is internal, not even loopback
+        "request_headers_timeout": seconds(HEADERS_DUE_S),
+        "normalize_path": True,
+    }
+    return _listener(ENTRY, bind_address, port, _http(ENTRY, protocol, [], guarded))
+
+
+def _listener(name: str, host: str, port: int, proxy: dict[str, Any]) -> Resource:
+    body = {
+        "name": name,
+        "address": address(host, port),
+        # What lets a second Envoy take over: both listen while one leaves.
+        "enable_reuse_port": True,
+        "filter_chains": [{"filters": [proxy]}],
+    }
+    return resource(name, body)
+
+
+def _http(
+    name: str, protocol: Protocol, mutations: list[dict[str, Any]], trust: dict[str, Any]
+) -> dict[str, Any]:
+    router = extension(
+        "envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"
+    )
+    source = {"path_config_source": {"path": ROUTES_PATH}, "resource_api_version": "V3"}
+    door = {"append": {"header": {"key": DOOR_HEADER, "value": name}, "append_action": SET}}
+    upgrades = [{"upgrade_type": "websocket"}] if protocol is Protocol.WEBSOCKET else []
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=name,
+        rds={"route_config_name": TABLE, "config_source": source},
+        early_header_mutation_extensions=[_mutation([*mutations, door])],
+        http_filters=[router],
+        upgrade_configs=upgrades,
+        server_header_transformation="PASS_THROUGH",  # the answer is the service's, so is its name
+        local_reply_config={"mappers": [_too_busy()]},
+        **trust,
+    )
+
+
+def _too_busy() -> dict[str, Any]:
+    """Refused by the cap per replica: the client may come back soon."""
+    header = {"key": "retry-after", "value": str(RETRY_AFTER_S)}
+    return {
+        "filter": {"response_flag_filter": {"flags": ["UO"]}},
+        "headers_to_add": [{"header": header}],
+    }
+
+
+def _mutation(mutations: list[dict[str, Any]]) -> dict[str, Any]:
+    return extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=mutations,
+    )
+
+
+def _tcp_proxy(name: str, cluster_name: str) -> dict[str, Any]:
+    return extension(
+        "envoy.filters.network.tcp_proxy",
+        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix=name,
+        cluster=cluster_name,
+        max_connect_attempts=3,
+    )

@@ -1,0 +1,123 @@
+"""The routes of one door (an arrow, the entry): how long an answer may take, who is asked again.
+
+All doors share one route table, because Envoy takes a file watch of the kernel for each table, and
+a user has few of them (`io/watches.py`). Every listener writes its name into `headway-door`, which
+is looked up in the table and taken away again; what a client sent under that name is overwritten.
+
+Three kinds of requests are told apart by their method:
+
+* **safe** (GET, HEAD, OPTIONS, TRACE): asked again on another replica after any failure. When no
+  answer came by `rescue_s`, another replica is asked *as well* and the first answer wins: the
+  rescue of requests that are stuck on a frozen replica, long before the deadline.
+* **idempotent** (PUT, DELETE): asked again after a failure, never beside the first: a frozen
+  replica that wakes up could otherwise write an old value over a newer one.
+* **all others** (POST, gRPC, upgrades): sent again only when no byte of them can have left Envoy.
+
+The deadline is the route's timeout, and Envoy tells it to the service in
+`x-envoy-expected-rq-timeout-ms` (the whole of it, also when a rescue is armed). At the entry that
+is the limit after which a user gets a 504. The *latency budget* is an objective and cuts nothing;
+the entry tells it in a header of its own, `headway-budget-ms`, taken from nobody else. A service
+gives up by the smaller of the two, and passes what is left as `x-envoy-upstream-rq-timeout-ms`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from headway.model.site import Protocol
+from headway.traffic.resources import SET, Body, Resource, extension, resource, seconds
+
+DOOR_HEADER = "headway-door"
+TABLE = "doors"
+BUDGET_HEADER = "headway-budget-ms"
+DEADLINE_S = 15.0  # of an arrow that names none
+RESCUE_S = 2.0  # where neither a deadline nor a budget says what slow means
+SAFE_METHODS = "GET|HEAD|OPTIONS|TRACE"
+IDEMPOTENT_METHODS = "PUT|DELETE"
+RETRIES = 3
+# Each choice is by chance among the others; a dead replica looks idle, so it is drawn often.
+CHOICES_TO_FIND_ANOTHER = 20
+UPGRADED_IDLE_S = 3600.0
+
+ON_ANY_FAILURE = "connect-failure,refused-stream,reset,reset-before-request,gateway-error"
+ON_NOTHING_SENT = "connect-failure,refused-stream,reset-before-request"
+
+
+def arrow_routes(
+    name: str, cluster_name: str, *, protocol: Protocol, deadline_s: float | None
+) -> Resource:
+    timeout_s = DEADLINE_S if deadline_s is None else deadline_s
+    rescue_s = RESCUE_S if deadline_s is None else deadline_s / 2
+    routes = _routes(cluster_name, protocol, timeout_s=timeout_s, rescue_s=rescue_s)
+    # A budget is the entry's word about one request of a user; copied onwards it would be stale.
+    return _door(name, routes, budget=None)
+
+
+def entry_routes(
+    name: str, cluster_name: str, *, protocol: Protocol, timeout_s: float, budget_s: float | None
+) -> Resource:
+    rescue_s = min(RESCUE_S if budget_s is None else budget_s, timeout_s / 2)
+    routes = _routes(cluster_name, protocol, timeout_s=timeout_s, rescue_s=rescue_s)
+    return _door(name, routes, budget=None if budget_s is None else str(round(budget_s * 1000)))
+
+
+def table(doors: Iterable[Body]) -> Body:
+    """The table that all listeners look into."""
+    return {"name": TABLE, "vhost_header": DOOR_HEADER, "virtual_hosts": list(doors)}
+
+
+def _door(name: str, routes: list[dict[str, Any]], *, budget: str | None) -> Resource:
+    body: dict[str, Any] = {
+        "name": name,
+        "domains": [name],
+        "routes": routes,
+        "request_headers_to_remove": [DOOR_HEADER, BUDGET_HEADER],
+    }
+    if budget is not None:
+        header = {"key": BUDGET_HEADER, "value": budget}
+        body["request_headers_to_add"] = [{"header": header, "append_action": SET}]
+    return resource(name, body)
+
+
+def _routes(
+    cluster_name: str, protocol: Protocol, *, timeout_s: float, rescue_s: float
+) -> list[dict[str, Any]]:
+    action = {"cluster": cluster_name, "timeout": seconds(timeout_s)}
+    careful = {**action, "retry_policy": _retries(ON_NOTHING_SENT)}
+    last: dict[str, Any] = {"match": {"prefix": "/"}, "route": careful}
+    if protocol is Protocol.GRPC:
+        return [last]
+    safe = {
+        **action,
+        "retry_policy": {**_retries(ON_ANY_FAILURE), "per_try_timeout": seconds(rescue_s)},
+        "hedge_policy": {"hedge_on_per_try_timeout": True},
+    }
+    idempotent = {**action, "retry_policy": _retries(ON_ANY_FAILURE)}
+    by_method: list[dict[str, Any]] = [
+        {"match": _methods(SAFE_METHODS), "route": safe},
+        {"match": _methods(IDEMPOTENT_METHODS), "route": idempotent},
+        last,
+    ]
+    if protocol is Protocol.WEBSOCKET:
+        upgrade = {"prefix": "/", "headers": [{"name": "upgrade", "present_match": True}]}
+        lasting = {**careful, "idle_timeout": seconds(UPGRADED_IDLE_S)}
+        return [{"match": upgrade, "route": lasting}, *by_method]
+    return by_method
+
+
+def _methods(pattern: str) -> dict[str, Any]:
+    which = {"safe_regex": {"regex": pattern}}
+    return {"prefix": "/", "headers": [{"name": ":method", "string_match": which}]}
+
+
+def _retries(retry_on: str) -> dict[str, Any]:
+    elsewhere = extension(
+        "envoy.retry_host_predicates.previous_hosts",
+        "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+    )
+    return {
+        "retry_on": retry_on,
+        "num_retries": RETRIES,
+        "retry_host_predicate": [elsewhere],
+        "host_selection_retry_max_attempts": CHOICES_TO_FIND_ANOTHER,
+        "retry_back_off": {"base_interval": "0.002s", "max_interval": "0.010s"},
+    }

@@ -1,0 +1,105 @@
+"""Envoy's whole configuration at one moment, from what should be true and who may get traffic.
+
+Promises (tests/unit/traffic checks them): the same facts give the same versions, in whatever order
+they come; the endpoints hold exactly the replicas given and no others; when only replicas come or
+go, the structure stays; every cluster that is named exists.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from headway.model.desired import Desired
+from headway.model.ids import ServiceName
+from headway.model.observed import SeenReplica
+from headway.model.site import Protocol
+from headway.traffic.clusters import cluster, service_of
+from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
+from headway.traffic.resources import Resource, Snapshot, address, resource
+from headway.traffic.routes import arrow_routes, entry_routes
+
+
+def snapshot(
+    desired: Desired, in_rotation: Sequence[SeenReplica], *, entry_address: str
+) -> Snapshot:
+    """`in_rotation` is believed: who is in it gets traffic, who is not gets none."""
+    clusters = {name: cluster(desired.services[name].service) for name in _callees(desired)}
+    doors = [*_arrows(desired, clusters), *_entry(desired, clusters, entry_address)]
+    served = [r for r in in_rotation if r.process.service in clusters]
+    return Snapshot(
+        clusters=_by_name(clusters.values()),
+        endpoints=_by_name(endpoints(c.name, served) for c in clusters.values()),
+        listeners=_by_name(listener for listener, _ in doors),
+        routes=_by_name(routes for _, routes in doors if routes),
+        replicas=frozenset(r.id for r in served),
+    )
+
+
+def with_retired(
+    now: Snapshot, in_rotation: Sequence[SeenReplica], retired: Iterable[Resource]
+) -> Snapshot:
+    """Keep clusters that no new request goes to, for those that are still on their way.
+
+    Their endpoints follow too: a replica that leaves has to leave everywhere before it is quiet.
+    """
+    known = {c.name for c in now.clusters}
+    kept = [c for c in retired if c.name not in known]
+    return replace(
+        now,
+        clusters=_by_name([*now.clusters, *kept]),
+        endpoints=_by_name([*now.endpoints, *(endpoints(c.name, in_rotation) for c in kept)]),
+    )
+
+
+def endpoints(cluster_name: str, in_rotation: Iterable[SeenReplica]) -> Resource:
+    """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005)."""
+    service = service_of(cluster_name)
+    processes = [r.process for r in in_rotation if r.process.service == service]
+    # By address, so that two lives that claim the same one count once.
+    by_address = {(p.address, p.port): p for p in sorted(processes, key=lambda p: p.incarnation)}
+    members = [
+        {"endpoint": {"address": address(host, port), "hostname": process.replica}}
+        for (host, port), process in sorted(by_address.items())
+    ]
+    groups = [{"lb_endpoints": members}] if members else []
+    return resource(cluster_name, {"cluster_name": cluster_name, "endpoints": groups})
+
+
+def _callees(desired: Desired) -> list[ServiceName]:
+    """Services that anyone can call. The others need no cluster."""
+    called = {arrow.callee for arrow in desired.arrows}
+    entered = {desired.entry.service} if desired.entry else set()
+    return sorted(called | entered)
+
+
+Door = tuple[Resource, Resource | None]  # a listener and, unless it is TCP, its routes
+
+
+def _arrows(desired: Desired, clusters: Mapping[ServiceName, Resource]) -> Iterable[Door]:
+    for arrow in desired.arrows:
+        protocol = desired.services[arrow.callee].service.protocol
+        name = arrow_name(arrow.caller, arrow.callee)
+        to = clusters[arrow.callee].name
+        listener = arrow_listener(name, arrow.port, protocol=protocol, cluster_name=to)
+        routes = arrow_routes(name, to, protocol=protocol, deadline_s=arrow.deadline_s)
+        yield listener, None if protocol is Protocol.TCP else routes
+
+
+def _entry(
+    desired: Desired, clusters: Mapping[ServiceName, Resource], bind_address: str
+) -> Iterable[Door]:
+    entry = desired.entry
+    if entry is None:
+        return
+    assert entry.port is not None, "the planner fixes the entry's port"
+    protocol = desired.services[entry.service].service.protocol
+    to = clusters[entry.service].name
+    listener = entry_listener(bind_address, entry.port, protocol=protocol, cluster_name=to)
+    budget_s = desired.latency_budget_s
+    routes = entry_routes(
+        ENTRY, to, protocol=protocol, timeout_s=entry.timeout_s, budget_s=budget_s
+    )
+    yield listener, None if protocol is Protocol.TCP else routes
+
+
+def _by_name(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    return tuple(sorted(resources, key=lambda r: r.name))
