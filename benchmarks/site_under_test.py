@@ -33,6 +33,7 @@ SITE = "bench"
 BACKEND = Path(__file__).with_name("backend.py")
 HEADWAY = Path(sys.executable).with_name("headway")
 COMMAND_S_MAX = 120.0
+DOWN_S_MAX = 40.0
 LEAVING_S_MAX = 10.0
 POLL_S = 0.02
 
@@ -235,7 +236,7 @@ async def running(description: Description) -> AsyncIterator[SiteUnderTest]:
         await site.must("up", str(folder / "site.yaml"))
         yield site
     finally:
-        ended = await site.headway("down", "--yes", "--purge")
+        ended = await site.headway("down", "--yes", "--purge", limit_s=DOWN_S_MAX)
         left = await site.gone()
         if ended.exit_code != 0 or left:
             print(f"headway down: exit {ended.exit_code}\n{ended.output}", file=sys.stderr)

@@ -57,6 +57,8 @@ ENVOY_WORKERS_MAX = 4
 ENVOY_CONNECTIONS_MAX = 20_000
 ENVOY_HEAP_BYTES_MAX = 2 << 30
 CONFIRM_EVERY_S = 5.0
+RETIRED_CLUSTERS_KEPT_S = 15.0  # requests on the old routes may be retried there
+ENVOY_LIVE_WITHIN_S = 20.0
 RETRY_S = 1.0
 LOG_BYTES_MAX, LOGS_KEPT = 8 << 20, 2
 GUARD_ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_STATE_HOME", "PYTHONPATH")
@@ -87,6 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HeadwayError as error:
         log.error("%s; %s", error, error.remedy)  # noqa: TRY400 - said in full, no traceback needed
         sys.stderr.write(f"{error}\n{error.remedy}\n")
+        return 1
+    except Exception as error:
+        log.exception("headwayd failed")
+        sys.stderr.write(f"headwayd failed: {error}; the details are in {log_path(home)}\n")
         return 1
     finally:
         os.close(lock)
@@ -182,12 +188,14 @@ class Daemon:
             keeper=_EnvoyKeeper(engine),
             workers=min(ENVOY_WORKERS_MAX, os.cpu_count() or 1),
             limits=Limits(ENVOY_CONNECTIONS_MAX, ENVOY_HEAP_BYTES_MAX),
+            live_within_s=ENVOY_LIVE_WITHIN_S,
         )
         traffic = FileTraffic(
             directory=folder / "envoy",
             binary=binary,
             admins=envoy.admins,
             entry_address="127.0.0.1",
+            retired_kept_s=RETIRED_CLUSTERS_KEPT_S,
         )
         world = World(engine, traffic, self._journal, self._journal.epoch)
         environment = Environment(stored.id, world, self._clock, engine.changed, wanted)
@@ -245,8 +253,12 @@ class Daemon:
             if not running.stored.going_down:
                 return False
             await _stop(envoys)
-            await envoy.retire()
-            await engine.retire()
+            try:
+                await envoy.retire()
+                await engine.retire()  # refused while Envoy is still ending
+            except HeadwayError as error:
+                environment.failure = str(error)
+                return False
             await traffic.close()
             await self._remove(running.stored, folder)
             return True

@@ -23,8 +23,9 @@ from headway.engine.io.blocks import BLOCK_PORTS, choose_block
 from headway.engine.io.local import LocalEngine
 from headway.engine.io.probe import ProbeRates
 from headway.engine.io.listeners import listening_ports
+from headway.engine.io.wire import SOCKET_NAME
 from headway.loop.ports import Engine
-from headway.model.errors import EngineError
+from headway.model.errors import EngineError, SecretError
 from headway.model.host import Host
 from headway.model.ids import (
     EnvironmentId,
@@ -106,8 +107,6 @@ class EngineWorld(Protocol):
         ...
 
 
-
-
 class SteadyClock:
     def __init__(self) -> None:
         self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -132,7 +131,7 @@ class LocalWorld:
             ports=self.ports,
             host=HOST,
             epoch=epoch,
-            secrets=self.secrets.__getitem__,
+            secrets=self._secret,
             clock=SteadyClock(),
             rates=RATES,
             public_listen_allowed=self._public_listen_allowed,
@@ -140,6 +139,11 @@ class LocalWorld:
         )
         engine.set_health({WEB: Health(timeout_s=1.0)})
         return engine
+
+    def _secret(self, name: str) -> str:
+        if name not in self.secrets:
+            raise SecretError(f"there is no secret `{name}`")
+        return self.secrets[name]
 
     def launch(self, kind: Kind) -> Launch:
         return self.command(*COMMANDS[kind])
@@ -166,17 +170,20 @@ class LocalWorld:
         return digest.hexdigest()
 
     async def end(self) -> None:
-        """Everything, gently or not."""
+        """Everything, gently or not; in the name of the last daemon of all."""
         try:
+            await self.engine.perform(Forget(WEB, ReplicaId("nobody"), 1), EPOCH_MAX)
             for process in await everything(self):
                 stop = Stop(process.service, process.replica, process.incarnation, 0.0, "the end")
                 await self.engine.perform(stop, EPOCH_MAX)
             await until(self, lambda found: all(p.exit for p in found))
             await self.engine.retire()
         finally:
-            self._kill_leftovers()
+            self._look_for_leaks()
 
-    def _kill_leftovers(self) -> None:
+    def _look_for_leaks(self) -> None:
+        if (self.directory / SOCKET_NAME).exists():
+            os.kill(self.engine.keeper_pid, signal.SIGKILL)
         left = procfs.marked(self.marker_prefix)
         for pid in (pid for pids in left.values() for pid in pids):
             os.kill(pid, signal.SIGKILL)
@@ -310,5 +317,3 @@ def _block() -> range:
             return range(first, first + BLOCK_PORTS)
         taken.add(first)
     raise EngineError("no free block of ports")
-
-

@@ -1,8 +1,8 @@
 """A small HTTP server whose health and manners the tests set: `small_backend.py NAME PORT`.
 
 `/healthz` says what `/set?health=…` told it last. `/slow?ms=50` takes its time, `/hang` takes for
-ever, `/drop` reads the request and ends the connection without an answer. Every answer bears the
-server's name; `/seen` lists the `id` headers of all requests that were read.
+ever, `/drop` reads the request and ends the connection without an answer; an upgrade is echoed.
+Every answer bears the server's name; `/seen` lists the `id` headers of all requests that were read.
 """
 
 import asyncio
@@ -41,12 +41,22 @@ class Backend:
         asked = {key: values[0] for key, values in parse_qs(url.query).items()}
         if url.path == "/drop":
             return False
+        if "upgrade" in headers:
+            return await self._echo(reader, writer)
         status, text = await self._answer(url.path, asked, headers)
         body = text.encode()
-        start = f"HTTP/1.1 {status} x\r\nreplica: {self.name}\r\ncontent-length: {len(body)}\r\n\r\n"
+        start = (
+            f"HTTP/1.1 {status} x\r\nreplica: {self.name}\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
         writer.write(start.encode() + body)
         await writer.drain()
         return True
+
+    async def _echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        while data := await reader.read(1024):
+            writer.write(data)
+        return False
 
     async def _answer(self, path: str, asked: Headers, headers: Headers) -> tuple[int, str]:
         match path:

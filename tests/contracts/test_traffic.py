@@ -8,11 +8,13 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from tests.contracts.traffic_world import World, established, eventually, load, world
+
+from headway.model.site import Balance, Overload
 
 pytestmark = pytest.mark.contract
 
@@ -95,5 +97,87 @@ def test_a_removed_replica_ends_its_requests_and_falls_quiet(headway_home: Path)
         assert running.last_began_s("web-1") - gone_s < 0.05
         assert quiet_s < 0.5, quiet_s
         assert w.traffic.routed() == {"web-0"}
+
+    run(headway_home, story)
+
+
+def test_a_post_is_never_sent_twice(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        await w.serve("web-0", "web-1", "web-2")
+        for number in range(10):
+            answer = await w.ask("/drop", "POST", {"id": f"dropped-{number}"})
+            assert answer.status == 503
+            answer = await w.ask("/status?code=503", "POST", {"id": f"refused-{number}"})
+            assert answer.status == 503
+        read = await w.requests_read()
+        assert len(read) == len(set(read)) == 20
+
+    run(headway_home, story)
+
+
+def test_a_post_to_a_dead_replica_goes_to_a_living_one(headway_home: Path) -> None:
+    """Nothing of it has left Envoy when a connection is refused: it may go elsewhere."""
+
+    async def story(w: World) -> None:
+        await w.serve("web-0", "web-1", "web-2")
+        w.signal("web-1", signal.SIGKILL)
+        await w.backends["web-1"].wait()
+        answers = [await w.ask("/", "POST") for _ in range(60)]
+        assert {a.status for a in answers} == {200}
+
+    run(headway_home, story)
+
+
+def test_checks_that_all_fail_at_once_are_not_believed(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        names = ("web-0", "web-1", "web-2")
+        await w.serve(*names)
+        for name in names:
+            await w.tell(name, "/set?health_ms=500")
+        await eventually(w.healthy)
+        async with load(w.entry_port) as running:
+            await running.until(300)
+        assert running.statuses().keys() == {200}
+        assert running.replicas().keys() == set(names)
+
+    run(headway_home, story)
+
+
+def test_the_whole_fleet_may_be_exchanged_at_once(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        await w.serve("web-0", "web-1")
+        await w.backend("web-2", "web-3")
+        async with load(w.entry_port, 8) as running:
+            await running.until(100)
+            await w.publish("web-2", "web-3")
+            await running.until(300)
+        assert running.statuses().keys() == {200}, running.statuses()
+        assert running.answers[-1].replica in {"web-2", "web-3"}
+
+    run(headway_home, story)
+
+
+def test_too_many_requests_at_once_are_refused_with_a_hint(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        small = replace(w.web.service, overload=Overload(in_flight=2))
+        w.web = replace(w.web, service=small)
+        await w.serve("web-0")
+        async with load(w.entry_port, 100, "/slow?ms=50") as running:
+            await running.until(200)
+        assert running.statuses().keys() == {200, 503}
+        refused = [a for a in running.answers if a.status == 503]
+        assert {a.headers.get("retry-after") for a in refused} == {"1"}
+
+    run(headway_home, story)
+
+
+def test_requests_alternate_under_round_robin(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        w.web = replace(w.web, service=replace(w.web.service, balance=Balance.ROUND_ROBIN))
+        await w.serve("web-0", "web-1")
+        async with load(w.entry_port, 8) as running:
+            await running.until(400)
+        counts = running.replicas()
+        assert abs(counts["web-0"] - counts["web-1"]) <= 0.1 * counts.total()
 
     run(headway_home, story)

@@ -23,8 +23,9 @@ from headway.model.observed import SeenReplica
 from headway.model.site import Entry, Health
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.bootstrap import Limits
+from headway.traffic.io.admin import Admin
 from headway.traffic.io.envoy import Envoy, find_envoy
-from headway.traffic.io.files import FileTraffic
+from headway.traffic.io.files import RETIRED_KEPT_S, FileTraffic
 
 HERE = Path(__file__).parent
 LIMITS = Limits(connections=10_000, heap_bytes=1 << 30)
@@ -224,14 +225,7 @@ class World:
         self.directory = directory
         self.entry_port = free_port()
         self.keeper = SmallKeeper()
-        self.envoy = Envoy(
-            node="test",
-            directory=directory,
-            binary=find_envoy(),
-            keeper=self.keeper,
-            workers=2,
-            limits=LIMITS,
-        )
+        self.envoy = self.new_envoy()
         self.traffic = self.new_traffic()
         self.backends: dict[str, asyncio.subprocess.Process] = {}
         self.ports: dict[str, int] = {}
@@ -240,13 +234,28 @@ class World:
         self.budget_s: float | None = 0.2
         self.arrows: tuple[Arrow, ...] = ()
 
-    def new_traffic(self) -> FileTraffic:
+    def new_envoy(self, node: str = "test") -> Envoy:
+        return Envoy(
+            node=node,
+            directory=self.directory,
+            binary=find_envoy(),
+            keeper=self.keeper,
+            workers=2,
+            limits=LIMITS,
+            live_within_s=20.0,
+        )
+
+    def new_traffic(self, retired_kept_s: float = RETIRED_KEPT_S) -> FileTraffic:
         return FileTraffic(
             directory=self.directory,
             binary=find_envoy(),
-            admins=self.envoy.admins,
+            admins=self._admins,
             entry_address="127.0.0.1",
+            retired_kept_s=retired_kept_s,
         )
+
+    def _admins(self) -> tuple[Admin, ...]:
+        return self.envoy.admins()  # asked late: a test may put another Envoy in its place
 
     async def backend(self, *names: str) -> None:
         for name in names:

@@ -38,8 +38,8 @@ async def search(request: Request) -> Response:
     hits = []
     for hit in found.hits:
         passage = ranking.passages[hit.number]
-        text = snippet(passage.text, query)
-        hits.append(_shown(hit.number, passage) | {"snippet": text, "score": hit.score})
+        shown = {"snippet": snippet(passage, query), "score": hit.score}
+        hits.append(_shown(hit.number, passage) | shown)
     return answer({"replica": svc.identity.replica, "total": found.total, "hits": hits})
 
 

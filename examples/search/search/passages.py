@@ -5,16 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
 
-TEXT_CHARS_MIN = 40
+TEXT_CHARS_MIN = 48
 TEXT_CHARS_MAX = 1500
 
 # Not a parser: docstrings are found by their place after `def`, `class` or the top of a file.
-_PIECE = re.compile(
-    r"^(?P<indent>[ ]*)(?:async[ ]+)?(?P<kind>def|class)[ ]+(?P<name>\w+)"
-    r'|^(?P<at>[ ]*)[rR]?"""(?P<text>.*?)"""'
-    r'|""".*?"""',  # somebody's string: read past it, or its end would look like a beginning
-    re.MULTILINE | re.DOTALL,
-)
+_QUOTES = re.compile(r"\"{3}|'{3}")
+_DEFINITION = re.compile(r"^([ ]*)(?:async[ ]+)?(def|class)[ ]+(\w+)", re.MULTILINE)
 _HEADING = re.compile(
     r"^(?:#{1,4}[ ]+(?P<hash>.+)|(?P<line>\S.*)\n(?:={3,}|-{3,}|~{3,})[ ]*$)", re.MULTILINE
 )
@@ -35,32 +31,39 @@ class Passage:
 def of_source(source: str, *, module: str, path: str, origin: str) -> Iterator[Passage]:
     """Public docstrings, in the order of the file."""
     within: list[tuple[int, str, str]] = []  # indent, kind, name of the open definitions
-    fresh = True  # the last piece was a definition (or the top), so a docstring may follow
-    for piece in _PIECE.finditer(source):
-        if piece["name"]:
-            indent = len(piece["indent"])
-            within = [each for each in within if each[0] < indent]
-            within.append((indent, piece["kind"], piece["name"]))
-            fresh = True
-            continue
-        if piece["text"] is None:
-            fresh = False
-            continue
-        # At the margin only a module speaks; what is deeper belongs to the definition above it.
-        at = len(piece["at"])
-        owner = [each for each in within if each[0] < at]
+    started = False
+    for code, text, line in _strings(source):
+        found = _DEFINITION.findall(code)
+        for spaces, kind, name in found:
+            within = [each for each in within if each[0] < len(spaces)]
+            within.append((len(spaces), kind, name))
+        before = code.rpartition("\n")[2]
+        is_first = bool(found) or not started
+        started = True
+        if not is_first or before.strip() not in ("", "r", "R"):
+            continue  # a string of the code, or a second one
+        owner = [each for each in within if each[0] < len(before.rstrip("rR"))]
         names = [name for _, _, name in owner]
-        if not fresh or (at == 0 and within) or any(name.startswith("_") for name in names):
-            fresh = False
+        if any(name.startswith("_") for name in names) or (within and not owner):
             continue
-        fresh = False
-        text = _tidy(piece["text"])
-        if len(text) < TEXT_CHARS_MIN:
-            continue
-        line = source.count("\n", 0, piece.start()) + 1
-        rank = 0 if not owner else 1 if owner[-1][1] == "class" else 2
-        title = ".".join((module, *names))
-        yield Passage(title, f"{path}, line {line}", origin, text, rank)
+        if len(tidied := _tidy(text)) >= TEXT_CHARS_MIN:
+            rank = 0 if not owner else 1 if owner[-1][1] == "class" else 2
+            title = ".".join((module, *names))
+            yield Passage(title, f"{path}, line {line}", origin, tidied, rank)
+
+
+def _strings(source: str) -> Iterator[tuple[str, str, int]]:
+    """Every long string: the code since the one before, its text, and its line."""
+    at, line = 0, 1
+    while opening := _QUOTES.search(source, at):
+        end = source.find(opening[0], opening.end())
+        if end < 0:
+            return
+        code, text = source[at : opening.start()], source[opening.end() : end]
+        line += code.count("\n")
+        yield code, text, line
+        line += text.count("\n")
+        at = end + 3
 
 
 def of_readme(readme: str, *, name: str, origin: str) -> Iterator[Passage]:

@@ -78,10 +78,10 @@ def query_terms(query: str) -> list[str]:
     return list(dict.fromkeys(stem(word) for word in plain(query)))[:QUERY_TERMS_MAX]
 
 
-def snippet(text: str, query: str) -> str:
+def snippet(passage: Passage, query: str) -> str:
     """The beginning, which says what a thing is; or a later stretch with more of the words."""
-    wanted = set(query_terms(query))
-    words = [word.replace("`", "") for word in text.split() if _SAYS_SOMETHING.search(word)]
+    wanted = {*query_terms(query)} - {*title_terms(passage.title)}  # the title shows those
+    words = [word.replace("`", "") for word in passage.text.split() if _SAYS_SOMETHING.search(word)]
     held = [wanted.intersection(terms(word)) for word in words]
     start, most = 0, -1
     last = max(0, len(words) - SNIPPET_WORDS)

@@ -182,7 +182,7 @@ class LiveControl:
             id=environment,
             at=self._clock.now(),
             digest=stored.digest[:7],
-            file=str(Path(stored.directory) / stored.file),
+            file=str(Path(stored.directory) / Path(stored.file).name),
             applied_at=stored.applied_at,
             going_down=stored.going_down,
             settled=settled and last is not None and last.wanted is loop.wanted and envoy.ok,

@@ -12,6 +12,7 @@ from headway.cli.session import Session
 from headway.cli.show import clean, dim, plural
 
 LOG_LINES_MAX = 5
+LINE_MAX = 76
 Json = Mapping[str, Any]
 
 
@@ -24,9 +25,11 @@ def show_failures(session: Session, status: Json) -> None:
         click.echo(f"  {click.style('FAILED', fg='red', bold=True)}  {clean(text)}")
     first = failed[0]["name"] if failed else ""
     commands = [f"{session.hint('logs')} {first}", f"{session.hint('why')} {first}"]
-    next_ones = " | ".join([*(commands if failed else []), session.hint("down")])
+    next_ones = [*(commands if failed else []), session.hint("down")]
     click.echo("  Left as it is so that you can look. Next:")
-    click.echo(f"    {next_ones}")
+    in_one_line = " | ".join(next_ones)
+    for line in [in_one_line] if len(in_one_line) < LINE_MAX else next_ones:
+        click.echo(f"    {line}")
 
 
 def failure(service: Json) -> str:
@@ -52,13 +55,13 @@ def _evidence(replica: Json) -> Iterator[tuple[str, str]]:
     if probe is not None:
         tries = "1 try" if probe["tries"] == 1 else f"{probe['tries']:,} tries"
         yield "asked", f"{probe['asked']}  ->  {probe['answer']} ({tries})"
-    ended = replica["exit"] or (f"runs as pid {replica['pid']}" if replica["pid"] else "")
+    ended = replica["exit"] or (f"pid {replica['pid']} runs" if replica["pid"] else "")
     restarts = plural(replica["restarts"], "restart") if replica["restarts"] else ""
     process = ", ".join(part for part in (ended, restarts) if part)
     if process:
-        yield "process", process
+        yield "process", f"{replica['id']}: {process}"
     lines = replica["log_tail"][-LOG_LINES_MAX:]
-    for line in lines:
-        yield "log", f"{replica['id']}: {line}"
+    for number, line in enumerate(lines):
+        yield "" if number else "log", line
     if not lines and replica["phase"] == "failed":
         yield "log", f"{replica['id']} wrote nothing"

@@ -21,9 +21,10 @@ from headway.cli.show import (
 from headway.cli.trouble import Trouble
 
 LOOK_EVERY_S = 0.15
+SILENCE_S_MAX = 8.0
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 FAILURE_PATIENCE_S = 5.0  # how long others may still become ready after one has failed
-COUNT_WIDTH = 7  # "999/999"
+COUNT_WIDTH = 5  # "42/42"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,18 @@ class Look:
 
 def looks(session: Session, path: str, *, limit_s: float) -> Iterator[Look]:
     """The environment's status, several times a second, until the limit."""
-    started = time.monotonic()
+    started = heard_at = time.monotonic()
     while True:
-        status = session.client.get(path)
-        after_s = time.monotonic() - started
+        try:
+            status = session.client.get(path)
+        except Trouble as trouble:
+            # A headwayd that was killed comes back by itself; what it does goes on.
+            if trouble.code != "unreachable" or time.monotonic() - heard_at > SILENCE_S_MAX:
+                raise
+            time.sleep(LOOK_EVERY_S)
+            continue
+        heard_at = time.monotonic()
+        after_s = heard_at - started
         yield Look(status, after_s)
         if after_s >= limit_s:
             return

@@ -73,7 +73,7 @@ class Session:
                 raise Trouble(
                     "ambiguous",
                     f"{len(running)} sites are running: {', '.join(running)}",
-                    remedy="say which one with --site NAME",
+                    remedy="say which one with --site NAME; headway status --all lists them",
                 )
 
 

@@ -1,5 +1,6 @@
 """How things look: words, columns and colours. Plain when not a terminal, 80 columns when it is."""
 
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from datetime import datetime, timedelta
 import click
 
 WIDTH_MIN, WIDTH_DEFAULT = 40, 80
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 Cell = str | tuple[str, str]  # text, or text and colour
 
@@ -43,7 +46,10 @@ def bold(text: str) -> str:
 
 def clean(text: str) -> str:
     """Without anything that a terminal would obey: the text may come from anywhere."""
-    return "".join(c if c.isprintable() or c in "\t\n" else "�" for c in text)
+    plain = ESCAPE.sub("", text)  # colours of a program that thought it had a terminal
+    return "".join(
+        c if c.isprintable() or c in "\t\n" else "\N{REPLACEMENT CHARACTER}" for c in plain
+    )
 
 
 def problem(error: str, remedy: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from headway.cli.everywhere import list_environments
 from headway.cli.follow import count
 from headway.cli.session import Session, common
 from headway.cli.show import (
@@ -26,10 +27,14 @@ WATCH_EVERY_S = 1.0
 
 @click.command()
 @click.option("-r", "--replicas", is_flag=True, help="One line per replica.")
+@click.option("-a", "--all", "everywhere", is_flag=True, help="One line per environment.")
 @click.option("-w", "--watch", is_flag=True, help="Look again every second.")
 @common
-def status(session: Session, *, replicas: bool, watch: bool) -> None:
+def status(session: Session, *, replicas: bool, everywhere: bool, watch: bool) -> None:
     """What runs, and how it goes."""
+    if everywhere:
+        list_environments(session)
+        return
     seen = _look(session)
     if session.json:
         session.print_json(seen)
@@ -55,7 +60,8 @@ def _look(session: Session) -> Any:
             raise
         names = ", ".join(f"{e['id']['site']}/{e['id']['name']}" for e in running)
         first = running[0]["id"]
-        remedy = f"running: {names}; headway status --site {first['site']} --env {first['name']}"
+        options = f"--site {first['site']} --env {first['name']}"
+        remedy = f"running: {names}; headway status {options}"
         raise Trouble("not-found", trouble.error, remedy=remedy) from trouble
 
 

@@ -132,7 +132,11 @@ def _conclude(
         title = f"{status['id']['site']}/{status['id']['name']}"
         click.echo(f"nothing to do: {bold(title)} runs as described ({status['digest']})")
     else:
-        progress.say("ok", "envoy", status["envoy"]["text"])
+        envoy = status["envoy"]
+        known = not envoy["version"] or envoy["version"] in envoy["text"]
+        progress.say(
+            "ok", "envoy", envoy["text"] if known else f"{envoy['version']}, {envoy['text']}"
+        )
     match answered:
         case Answered():
             mark = "ok" if answered.good else "FAILED"

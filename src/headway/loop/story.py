@@ -11,6 +11,9 @@ from headway.model.observed import Phase, SeenReplica
 from headway.model.plan import Action, Drain, Forget, Outcome, Start, Stop
 
 
+TROUBLED = frozenset({Phase.FAILED, Phase.UNREADY})
+
+
 def changes(
     environment: EnvironmentId,
     before: Sequence[SeenReplica],
@@ -21,7 +24,9 @@ def changes(
     known = {(r.id, r.process.incarnation): r.phase for r in before}
     for replica in after:
         was = known.get((replica.id, replica.process.incarnation))
-        if was is replica.phase or (was is None and replica.phase is Phase.STARTING):
+        # Seen for the first time and not in trouble: either new, which its start has told, or
+        # taken over from an earlier headwayd, which is no news.
+        if was is replica.phase or (was is None and replica.phase not in TROUBLED):
             continue
         yield Event(
             at=now,

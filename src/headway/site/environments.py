@@ -8,7 +8,7 @@ something.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headway.site import later
+from headway.site import later, limits
 from headway.site.finding import Finding, from_refused
 from headway.site.problem import quoted
 from headway.site.refused import Refused
@@ -28,6 +28,21 @@ class Applied:
     overridden: frozenset[Path]
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One line of an environment, and everything that it changes."""
+
+    key: Scalar
+    value: Node
+    paths: tuple[Path, ...]
+    is_exact: bool
+    depth: int
+
+
+# A mapping while it is being changed: key -> how the key was written, and its value.
+_Draft = dict[str, tuple[Scalar, "Node | _Draft"]]
+
+
 def declared(root: Mapping) -> tuple[str, ...]:
     """The environments that the description names."""
     environments = root.get("environments")
@@ -37,32 +52,31 @@ def declared(root: Mapping) -> tuple[str, ...]:
 
 def apply(root: Mapping, environment: str) -> Applied:
     """The site in the size of one environment. Paths that match nothing are left out."""
-    wanted: list[tuple[bool, int, Scalar, Node, tuple[Path, ...]]] = []
-    for key, value in _overrides(root, environment):
-        try:
-            paths = targets(root, key.text)
-        except Refused:
-            continue  # reported by `check_paths`
-        is_exact = not key.text.startswith(EVERY_SERVICE + ".")
-        wanted.append((is_exact, key.text.count("."), key, value, paths))
+    changes = sorted(_changes(root, environment), key=lambda c: (c.is_exact, c.depth))
+    draft = dict(_entries(root))
     overridden: set[Path] = set()
     # The exact wins over `*`, the part over the whole, wherever they stand in the file.
-    for _, _, key, value, paths in sorted(wanted, key=lambda w: w[:2]):
-        for path in paths:
-            root = _with(root, path, key, value)
+    for change in changes:
+        for path in change.paths[: limits.CHANGES_MAX - len(overridden)]:
+            _set(draft, path, change)
             overridden.add(path)
-    return Applied(root, frozenset(overridden))
+    return Applied(_frozen(draft, root), frozenset(overridden))
 
 
 def check_paths(root: Mapping) -> Iterator[Finding]:
-    """Every path of every environment must match something."""
-    for environment in declared(root):
+    """Every path of every environment must match something, and not too much."""
+    for environment in declared(root)[: limits.ENVIRONMENTS_MAX]:
         for key, _ in _overrides(root, environment):
             try:
                 targets(root, key.text)
             except Refused as refused:
                 path = ("environments", environment, key.text)
                 yield from_refused(refused, path, on_key=True)
+        change_count = sum(len(c.paths) for c in _changes(root, environment))
+        if change_count > limits.CHANGES_MAX:
+            message = f"{change_count} changes; an environment may change {limits.CHANGES_MAX}"
+            help_ = "an environment is a size of the same site; describe another site"
+            yield Finding("HW052", ("environments", environment), message, help_)
 
 
 def targets(root: Mapping, text: str) -> tuple[Path, ...]:
@@ -127,14 +141,43 @@ def _overrides(root: Mapping, environment: str) -> tuple[tuple[Scalar, Node], ..
     return found.entries if isinstance(found, Mapping) else ()
 
 
-def _with(node: Node, path: Path, key: Scalar, value: Node) -> Mapping:
-    """The tree with one value replaced; new keys stand where the override stands."""
-    first, *rest = path
-    entries = node.entries if isinstance(node, Mapping) else ()
-    old = next((v for k, v in entries if k.text == first), None)
-    new = _with(old or key, tuple(rest), key, value) if rest else value
-    if old is not None:
-        changed = tuple((k, new if k.text == first else v) for k, v in entries)
-    else:
-        changed = (*entries, (Scalar(str(first), key.plain, key.mark), new))
-    return Mapping(changed, node.mark)
+def _changes(root: Mapping, environment: str) -> Iterator[_Change]:
+    for key, value in _overrides(root, environment):
+        try:
+            paths = targets(root, key.text)
+        except Refused:
+            continue  # reported by `check_paths`
+        is_exact = not key.text.startswith(EVERY_SERVICE + ".")
+        yield _Change(key, value, paths, is_exact=is_exact, depth=key.text.count("."))
+
+
+def _set(draft: _Draft, path: Path, change: _Change) -> None:
+    """Put one value in; keys that were not there stand where the override stands."""
+    here = draft
+    for step in path[:-1]:
+        key, node = here.get(str(step), (_renamed(change.key, step), change.value))
+        if not isinstance(node, dict):
+            node = dict(_entries(node)) if str(step) in here else {}
+            here[str(step)] = (key, node)
+        here = node
+    old_key, _ = here.get(str(path[-1]), (_renamed(change.key, path[-1]), None))
+    here[str(path[-1])] = (old_key, change.value)
+
+
+def _renamed(key: Scalar, step: str | int) -> Scalar:
+    return Scalar(str(step), key.plain, key.mark)
+
+
+def _entries(node: Node) -> Iterator[tuple[str, tuple[Scalar, Node | _Draft]]]:
+    for key, value in node.entries if isinstance(node, Mapping) else ():
+        yield key.text, (key, value)
+
+
+def _frozen(draft: _Draft, original: Node) -> Mapping:
+    return Mapping(
+        tuple(
+            (key, _frozen(value, key) if isinstance(value, dict) else value)
+            for key, value in draft.values()
+        ),
+        original.mark,
+    )

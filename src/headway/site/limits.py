@@ -6,5 +6,6 @@ NODES_MAX = 50_000
 ALIASED_NODES_MAX = 10_000  # what all aliases together may stand for
 SERVICES_MAX = 500
 ENVIRONMENTS_MAX = 20
+CHANGES_MAX = 5_000  # what the overrides of one environment may change
 REPLICAS_MAX = 1_000
 PROBLEMS_MAX = 1_000

@@ -51,7 +51,7 @@ def parse(text: str, *, file: str, environment: EnvironmentName = PRODUCTION) ->
     tree = read_tree(text)
     root = tree.root
     if not isinstance(root, Mapping):
-        problems = tree.problems or [_no_mapping(root)]
+        problems = tree.problems[: limits.PROBLEMS_MAX] or [_no_mapping(root)]
         return Parsed(file, text, None, _in_order(problems))
     site, seen = _look(root, environment)
     general = chain(_unknown_environment(root, environment), environments.check_paths(root))

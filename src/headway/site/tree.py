@@ -274,7 +274,8 @@ class _Reader:
             raise _Stopped(self._problem("HW001", event, message, "split the site in two"))
         tag = event.tag  # type: ignore[attr-defined]  # scalars and collections have one
         if tag is not None:
-            message = f"tags like {quoted(tag)} are not allowed"
+            written = tag.replace("tag:yaml.org,2002:", "!!")
+            message = f"tags like {quoted(written)} are not allowed"
             help_ = "write the value without a tag; quotes make it a text"
             self.problems.append(self._problem("HW008", event, message, help_))
 

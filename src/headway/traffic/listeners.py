@@ -13,6 +13,7 @@ from headway.traffic.routes import DOOR_HEADER, TABLE
 
 LOOPBACK = "127.0.0.1"
 ENTRY = "entry"
+NOBODY = {"address_prefix": "255.255.255.255", "prefix_len": 32}
 ROUTES_PATH = "./routes.json"
 HEADERS_DUE_S = 10.0  # at the entry: a user who sends headers slower than this is cut off
 RETRY_AFTER_S = 1
@@ -45,7 +46,9 @@ def entry_listener(
         return _listener(ENTRY, bind_address, port, _tcp_proxy(ENTRY, cluster_name))
     guarded = {
         "use_remote_address": True,
-        "internal_address_config": {"unix_sockets": False},  # nobody is internal, not even loopback
+        # Not even loopback is internal: a proxy in front may sit there. The list must not be empty,
+        # because an empty one means everybody.
+        "internal_address_config": {"cidr_ranges": [NOBODY]},
         "request_headers_timeout": seconds(HEADERS_DUE_S),
         "normalize_path": True,
     }

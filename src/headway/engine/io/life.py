@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headway.engine.io import procfs
-from headway.engine.io.cgroups import Cgroups
+from headway.engine.io.cgroups import Cgroups, members
 from headway.engine.io.record import Ending, Record
 from headway.engine.io.spawn import CANNOT_JOIN, CannotStart, Command, spawn
 from headway.engine.io.tree import Tree
@@ -63,6 +63,9 @@ class Life:
         fd = procfs.open_pidfd(self.record.pid, self.record.starttime)
         if fd is None:
             return False
+        leaf = self._cgroups.tree / self.cgroup_name if self._cgroups.tree else None
+        if leaf is not None and self.record.pid in members(leaf):
+            self.record.leaf = str(leaf)
         self._follow(fd)
         self._arm()
         return True

@@ -31,7 +31,8 @@ DRAIN_S = 5
 STOP_GRACE_S = 2.0
 GENERATION_PATH = "generation.json"
 VERSIONS = "(cds|lds|rds.*|cluster.*)%5C.version_text$"
-CONNECTIONS = "downstream_cx_active$"
+# By listener address; the admin's own listener would count the connection that asks.
+CONNECTIONS = "^listener%5C.%5B0-9%5D.*downstream_cx_active$"
 
 
 class Keeper(Protocol):
@@ -82,6 +83,7 @@ class Envoy:
         keeper: Keeper,
         workers: int,
         limits: Limits,
+        live_within_s: float,
     ) -> None:
         self._node = node
         self._directory = directory
@@ -89,6 +91,7 @@ class Envoy:
         self._keeper = keeper
         self._workers = workers
         self._limits = limits
+        self._live_within_s = live_within_s
         self._shelf = Shelf(directory)
         self._shelf.prepare()
         self._generations = self._remembered()
@@ -141,6 +144,7 @@ class Envoy:
             await self._until_alike(old, new)
         except TrafficError:
             await self._keeper.unkeep(_name(new), STOP_GRACE_S)
+            self._forget_files(new)
             self._remember(Generations(serving=old))
             raise
         self._remember(Generations(serving=new, leaving=old))
@@ -153,6 +157,7 @@ class Envoy:
         """End every generation; the environment goes down."""
         for number in self._started():
             await self._keeper.unkeep(_name(number), STOP_GRACE_S)
+            self._forget_files(number)
 
     def outdated(self) -> bool:
         """True when the serving one was started from another bootstrap than we would write."""
@@ -179,18 +184,18 @@ class Envoy:
 
     async def _until_live(self, generation: int) -> None:
         admin = self.admin(generation)
-        end_s = time.monotonic() + LIVE_WITHIN_S
+        end_s = time.monotonic() + self._live_within_s
         while not await admin.ready():
             if time.monotonic() > end_s:
                 raise TrafficError(
-                    f"Envoy (generation {generation}) did not start within {LIVE_WITHIN_S:g} s",
+                    f"Envoy (generation {generation}) did not start within {self._live_within_s:g} s",
                     remedy=f"See the log of {_name(generation)}.",
                 )
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _until_alike(self, old: int, new: int) -> None:
         """The twin serves once it runs all that the old one runs, listener by listener."""
-        end_s = time.monotonic() + LIVE_WITHIN_S
+        end_s = time.monotonic() + self._live_within_s
         while True:
             try:
                 want, have = await self._running(old), await self._running(new)
@@ -220,7 +225,7 @@ class Envoy:
             await admin.drain()
             while time.monotonic() < end_s:
                 counts = await admin.stats(CONNECTIONS)
-                if not any(int(n) for name, n in counts.items() if name.startswith("listener.")):
+                if not any(int(open_now) for open_now in counts.values()):
                     return
                 await asyncio.sleep(LOOK_EVERY_S)
         except AdminUnreachableError:

@@ -27,7 +27,7 @@ from headway.model.observed import SeenReplica
 from headway.traffic.bootstrap import CLUSTERS_PATH
 from headway.traffic.io.admin import Admin, AdminUnreachableError
 from headway.traffic.io.shelf import Shelf
-from headway.traffic.io.validate import validate
+from headway.traffic.io.validate import RefusedError, validate
 from headway.traffic.io.watches import require_watches
 from headway.traffic.listeners import ROUTES_PATH
 from headway.traffic.publication import (
@@ -62,11 +62,13 @@ class FileTraffic:
         binary: Path,
         admins: Callable[[], Sequence[Admin]],
         entry_address: str,
+        retired_kept_s: float,
     ) -> None:
         self._directory = directory
         self._binary = binary
         self._admins = admins
         self._entry_address = entry_address
+        self._retired_kept_s = retired_kept_s
         self._shelf = Shelf(directory)
         self._shelf.prepare()
         self._one_at_a_time = asyncio.Lock()
@@ -75,7 +77,7 @@ class FileTraffic:
         self._retired_at: dict[str, float] = {}  # those that no route uses, and since when
         self._routed: frozenset[ReplicaId] = frozenset()
         self._approved = ""  # the structure that Envoy agreed to last
-        self._refused: tuple[str, TrafficError] | None = None  # do not ask again for each turn
+        self._refused: tuple[str, RefusedError] | None = None  # not asked again at each turn
         self._last: tuple[Desired, tuple[SeenReplica, ...]] | None = None
         self._expected: tuple[Document, ...] = ()
         self._sweeper: asyncio.Task[None] | None = None
@@ -150,12 +152,13 @@ class FileTraffic:
         if structure == self._approved:
             return
         if self._refused is not None and self._refused[0] == structure:
-            raise self._refused[1]
+            _, refusal = self._refused
+            raise RefusedError(str(refusal), remedy=refusal.remedy)
+        known = self._clusters.keys()
+        require_watches(sum(c.name not in known for c in fresh.clusters) * len(self._admins()))
         try:
-            known = self._clusters.keys()
-            require_watches(sum(c.name not in known for c in fresh.clusters) * len(self._admins()))
             await validate(self._binary, self._directory, fresh)
-        except TrafficError as error:
+        except RefusedError as error:
             self._refused = (structure, error)
             raise
         self._approved = structure
@@ -166,7 +169,7 @@ class FileTraffic:
         used = {c.name for c in fresh.clusters}
         now_s = time.monotonic()
         since = {name: self._retired_at.get(name, now_s) for name in self._clusters.keys() - used}
-        self._retired_at = {n: at for n, at in since.items() if now_s - at < RETIRED_KEPT_S}
+        self._retired_at = {n: at for n, at in since.items() if now_s - at < self._retired_kept_s}
 
     def _write_endpoints(self, in_rotation: Sequence[SeenReplica]) -> None:
         """Only for clusters that Envoy has: who may get traffic, under the old structure."""
@@ -224,7 +227,8 @@ class FileTraffic:
     async def _sweep(self) -> None:
         """Publish the last wishes again when a retired cluster's time is over."""
         while self._retired_at:
-            await asyncio.sleep(max(0.0, min(self._retired_at.values()) + RETIRED_KEPT_S - _now()))
+            oldest_s = _now() - min(self._retired_at.values())
+            await asyncio.sleep(max(0.0, self._retired_kept_s - oldest_s))
             async with self._one_at_a_time:
                 assert self._last is not None, "a cluster retires only by a publication"
                 try:

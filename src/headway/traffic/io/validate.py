@@ -14,8 +14,12 @@ ANSWER_S_MAX = 10.0
 REASON_CHARS_MAX = 600
 
 
+class RefusedError(TrafficError):
+    """Envoy will not take this configuration, however often it is asked."""
+
+
 async def validate(binary: Path, directory: Path, snapshot: Snapshot) -> None:
-    """Raises `TrafficError` with Envoy's own reason when it would refuse any part."""
+    """Raises `RefusedError` with Envoy's own reason when it would refuse any part."""
     shelf = Shelf(directory)
     shelf.write(CANDIDATE_PATH, json.dumps(candidate(snapshot)), urgent=False)
     argv = ("--mode", "validate", "-c", CANDIDATE_PATH, "-l", "critical")
@@ -40,9 +44,9 @@ async def validate(binary: Path, directory: Path, snapshot: Snapshot) -> None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise TrafficError(
+        raise RefusedError(
             f"Envoy refuses the new configuration; the old one stays: {_reason(said)}",
-            remedy=f"The description asks for what Envoy cannot do; see {directory / CANDIDATE_PATH}.",
+            remedy=f"What it refused lies in {directory / CANDIDATE_PATH}.",
         )
 
 
