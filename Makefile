@@ -17,7 +17,7 @@ export PYTHON
 help:
 	@echo "make demo          start the search site on this machine; make demo-down ends it"
 	@echo "make test          everything: style, walls, types, and all tests"
-	@echo "make check         the quick part of it: style, walls, types, unit tests"
+	@echo "make check         the quick part of it: style, walls, types, unit and golden tests"
 	@echo "make simulate SEED=42   play one simulated history again"
 	@echo "make golden        write the golden plans anew and show what changed"
 	@echo "make bench         measure the running product; tables and JSON into .bench/"
@@ -41,8 +41,8 @@ dev-ready:
 	@tools/prepare dev
 
 check: check-code
-	@echo "== unit tests"
-	@$(PYTEST) -q -n $(WORKERS) tests/unit tests/test_house.py
+	@echo "== unit and golden tests"
+	@$(PYTEST) -q -n $(WORKERS) tests/unit tests/golden tests/test_house.py
 
 check-code: dev-ready
 	@echo "== style"
@@ -64,6 +64,7 @@ golden: dev-ready
 	@HEADWAY_GOLDEN=write $(PYTEST) -q tests/golden
 	@git --no-pager diff --stat -- tests/golden
 	@git --no-pager diff -- tests/golden
+	@git status --short -- tests/golden
 
 bench: dev-ready
 	@$(BIN)/python -m benchmarks.skeleton --out .bench

@@ -37,6 +37,9 @@ DOWN_S_MAX = 40.0
 LEAVING_S_MAX = 10.0
 POLL_S = 0.02
 
+# What the sites of this run could not end by themselves; the report adds it to the scenario.
+LEFT_BEHIND: list[str] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -84,8 +87,11 @@ class Seen:
     overrides: tuple[str, ...]
 
     @classmethod
-    def of(cls, status: Mapping[str, Any]) -> "Seen":
-        (web,) = (s for s in status["services"] if s["name"] == "web")
+    def of(cls, status: Mapping[str, Any]) -> "Seen | None":
+        """None before the first turn, when headwayd knows of no service yet."""
+        web = next((s for s in status["services"] if s["name"] == "web"), None)
+        if web is None:
+            return None
         parts = ("id", "phase", "pid", "port", "in_rotation")
         return cls(
             settled=status["settled"],
@@ -139,7 +145,7 @@ class SiteUnderTest:
     async def must(self, *words: str) -> Ran:
         ran = await self.headway(*words)
         if ran.exit_code != 0:
-            raise SystemExit(f"headway {' '.join(words)}: exit {ran.exit_code}\n{ran.output}")
+            raise RuntimeError(f"headway {' '.join(words)}: exit {ran.exit_code}\n{ran.output}")
         return ran
 
     async def seen(self) -> Seen | None:
@@ -237,11 +243,15 @@ async def running(description: Description) -> AsyncIterator[SiteUnderTest]:
         yield site
     finally:
         ended = await site.headway("down", "--yes", "--purge", limit_s=DOWN_S_MAX)
+        daemon = site.daemon_pid()
+        if daemon is not None:  # it stays for the next `up`; there will be none
+            os.kill(daemon, signal.SIGTERM)
         left = await site.gone()
         if ended.exit_code != 0 or left:
-            print(f"headway down: exit {ended.exit_code}\n{ended.output}", file=sys.stderr)
-            print("left behind and ended by force:", *left, sep="\n  ", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
+            LEFT_BEHIND.extend((f"headway down: exit {ended.exit_code} {ended.output}", *left))
+            print(*LEFT_BEHIND, f"logs are kept in {site.home}", sep="\n  ", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

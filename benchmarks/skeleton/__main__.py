@@ -9,9 +9,11 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.report import Finding, table, write_json
+from benchmarks.site_under_test import LEFT_BEHIND
 from benchmarks.skeleton import changes, control, replicas
 from benchmarks.skeleton.chaos import chaos
 
@@ -35,11 +37,16 @@ async def measure(names: list[str], seed: int) -> list[Finding]:
     findings = []
     for name in names:
         print(f"{name} …", file=sys.stderr, flush=True)
+        LEFT_BEHIND.clear()
         try:
-            findings.append(await SCENARIOS[name](seed))
-        except (TimeoutError, SystemExit) as error:
+            finding = await SCENARIOS[name](seed)
+            if LEFT_BEHIND:
+                figures = {**finding.figures, "not ended by headway down": len(LEFT_BEHIND)}
+                finding = replace(finding, kept=False, figures=figures)
+            findings.append(finding)
+        except Exception as error:  # noqa: BLE001 - the next scenario is still worth playing
             findings.append(Finding(name, "the scenario could be played to its end", False, {}))
-            print(f"  {error}", file=sys.stderr)
+            print(f"  {type(error).__name__}: {error}", file=sys.stderr)
     return findings
 
 

@@ -20,9 +20,9 @@ from typing import Protocol
 
 from headway.engine.io import procfs
 from headway.engine.io.blocks import BLOCK_PORTS, choose_block
+from headway.engine.io.listeners import listening_ports
 from headway.engine.io.local import LocalEngine
 from headway.engine.io.probe import ProbeRates
-from headway.engine.io.listeners import listening_ports
 from headway.engine.io.wire import SOCKET_NAME
 from headway.loop.ports import Engine
 from headway.model.errors import EngineError, SecretError
@@ -242,6 +242,13 @@ async def local_world(
 @asynccontextmanager
 async def twin_world() -> AsyncIterator[TwinWorld]:
     yield TwinWorld()
+
+
+async def eventually(condition: Callable[[], object], limit_s: float = WAIT_S_MAX) -> None:
+    limit = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < limit, f"still not so after {limit_s} s"
+        await asyncio.sleep(0.005)
 
 
 async def everything(world: EngineWorld) -> tuple[Process, ...]:

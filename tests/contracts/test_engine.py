@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-
-from headway.model.errors import StaleEpochError
 from tests.contracts.engine_world import (
     WEB,
     EngineWorld,
@@ -23,6 +21,8 @@ from tests.contracts.engine_world import (
     twin_world,
     until,
 )
+
+from headway.model.errors import StaleEpochError
 
 pytestmark = pytest.mark.contract
 

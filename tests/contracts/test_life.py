@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -18,6 +19,13 @@ pytestmark = pytest.mark.contract
 
 NO_CGROUPS = Cgroups(None, None, None)
 LIMIT_S = 15.0
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    until_s = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < until_s, f"still not so after {LIMIT_S} s"
+        await asyncio.sleep(0.005)
 
 
 class OneLife:
@@ -41,9 +49,7 @@ class OneLife:
                 self.changed.clear()
 
     async def has(self, count: int) -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while self.members() < count:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: self.members() >= count)
 
 
 def run(directory: Path, script: str, story: Callable[[OneLife], Awaitable[None]]) -> None:
@@ -74,9 +80,7 @@ def test_a_tree_that_left_its_session_is_found_by_its_marker(tmp_path: Path) -> 
 def test_a_child_without_the_marker_is_found_by_its_session(tmp_path: Path) -> None:
     async def story(one: OneLife) -> None:
         session = one.life.record.pid
-        async with asyncio.timeout(LIMIT_S):
-            while len(procfs.in_session(session)) < 3:
-                await asyncio.sleep(0.005)
+        await eventually(lambda: len(procfs.in_session(session)) >= 3)
         os.kill(session, signal.SIGKILL)
         await one.ended()
         assert procfs.in_session(session) == []

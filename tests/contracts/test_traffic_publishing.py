@@ -1,4 +1,4 @@
-"""How a configuration reaches the real Envoy: refused whole, moved without a failed request, kept."""
+"""How a configuration reaches the real Envoy: whole or not at all, and without a failed request."""
 
 import asyncio
 import json
@@ -162,16 +162,20 @@ def test_damaged_files_are_written_again(headway_home: Path) -> None:
 def test_a_mismatch_is_reported_in_a_sentence(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0")
-        (path,) = (headway_home / "endpoints").glob("*.json")
-        stray = json.loads(path.read_text(encoding="utf-8")) | {"version_info": "stray"}
-        path.with_suffix(".new").write_text(json.dumps(stray), encoding="utf-8")
-        path.with_suffix(".new").rename(path)
-        await eventually(lambda: _says(w, "in version stray"))
+        put_a_stray_version(headway_home)
+        await eventually(lambda: says(w, "in version stray"))
 
     run(headway_home, story)
 
 
-async def _says(w: World, words: str) -> bool:
+def put_a_stray_version(folder: Path) -> None:
+    (path,) = (folder / "endpoints").glob("*.json")
+    stray = json.loads(path.read_text(encoding="utf-8")) | {"version_info": "stray"}
+    path.with_suffix(".new").write_text(json.dumps(stray), encoding="utf-8")
+    path.with_suffix(".new").rename(path)
+
+
+async def says(w: World, words: str) -> bool:
     return any(words in line for line in await w.traffic.confirm())
 
 

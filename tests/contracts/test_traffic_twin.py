@@ -56,7 +56,7 @@ def test_a_twin_that_does_not_start_changes_nothing(headway_home: Path) -> None:
             limits=LIMITS,
             live_within_s=0.3,
         )
-        with pytest.raises(TrafficError, match="did not start"):
+        with pytest.raises(TrafficError, match="did not start in"):
             await broken.replace()
         assert w.keeper.kept.keys() == {"envoy-1"}
         assert (await w.ask()).status == 200

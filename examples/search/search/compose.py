@@ -35,21 +35,19 @@ class Part:
 class Call:
     backend: Backend | None  # None: the description has no such arrow
     target: str
+    budget: Budget
 
 
-async def gather(
-    calls: Mapping[str, Call], *, budget: Budget, headers: Mapping[str, str]
-) -> dict[str, Part]:
-    """Never raises for a callee, and never takes longer than the budget."""
+async def gather(calls: Mapping[str, Call], *, headers: Mapping[str, str]) -> dict[str, Part]:
+    """Never raises for a callee, and never takes longer than the longest budget."""
     async with asyncio.TaskGroup() as group:
         asked = {
-            name: group.create_task(_ask(call, budget=budget, headers=headers))
-            for name, call in calls.items()
+            name: group.create_task(_ask(call, headers=headers)) for name, call in calls.items()
         }
     return {name: task.result() for name, task in asked.items()}
 
 
-async def _ask(call: Call, *, budget: Budget, headers: Mapping[str, str]) -> Part:
+async def _ask(call: Call, *, headers: Mapping[str, str]) -> Part:
     if call.backend is None:
         return Part({}, "not part of this site", 0.0)
     began_s = time.perf_counter()
@@ -57,7 +55,9 @@ async def _ask(call: Call, *, budget: Budget, headers: Mapping[str, str]) -> Par
     content: Mapping[str, Any] = {}
     try:
         reply = await call.backend.get(
-            call.target, headers={**headers, **budget.headers()}, timeout_s=budget.left_s()
+            call.target,
+            headers={**headers, **call.budget.headers()},
+            timeout_s=call.budget.left_s(),
         )
         if reply.status == 200:
             content = _read(reply.body)

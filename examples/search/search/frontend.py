@@ -28,6 +28,7 @@ from search.compose import Call, Part, gather
 from search.page import Made
 
 ANSWER_DUE_S = 0.200  # promised to users; site.yaml calls it latency_budget
+OPTIONAL_DUE_S = 0.080  # the page waits no longer for what it can do without
 RESERVE_S = 0.010  # for putting the page together
 FEEDBACK_BYTES_MAX = 4096
 
@@ -108,8 +109,12 @@ class Frontend:
 
     async def _ask(self, request: Request, **targets: str) -> dict[str, Part]:
         budget = Budget.of_request(request.headers, default_s=ANSWER_DUE_S).minus(RESERVE_S)
-        calls = {name: Call(self._backends[name], target) for name, target in targets.items()}
-        return await gather(calls, budget=budget, headers={"x-request-id": request_id()})
+        optional = budget.at_most(OPTIONAL_DUE_S)
+        calls = {
+            name: Call(self._backends[name], target, budget if name == "index" else optional)
+            for name, target in targets.items()
+        }
+        return await gather(calls, headers={"x-request-id": request_id()})
 
     def _made(self, began_s: float, parts: Mapping[str, Part]) -> Made:
         took_ms = (time.perf_counter() - began_s) * 1000

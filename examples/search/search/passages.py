@@ -9,8 +9,9 @@ TEXT_CHARS_MIN = 48
 TEXT_CHARS_MAX = 1500
 
 # Not a parser: docstrings are found by their place after `def`, `class` or the top of a file.
-_QUOTES = re.compile(r"\"{3}|'{3}")
-_DEFINITION = re.compile(r"^([ ]*)(?:async[ ]+)?(def|class)[ ]+(\w+)", re.MULTILINE)
+_QUOTES = ('"""', "'''")
+# It begins with a plain character, not with ^: that is several times as quick to look for.
+_DEFINITION = re.compile(r"\n([ ]*)(?:async[ ]+)?(def|class)[ ]+(\w+)")
 _HEADING = re.compile(
     r"^(?:#{1,4}[ ]+(?P<hash>.+)|(?P<line>\S.*)\n(?:={3,}|-{3,}|~{3,})[ ]*$)", re.MULTILINE
 )
@@ -33,7 +34,7 @@ def of_source(source: str, *, module: str, path: str, origin: str) -> Iterator[P
     within: list[tuple[int, str, str]] = []  # indent, kind, name of the open definitions
     started = False
     for code, text, line in _strings(source):
-        found = _DEFINITION.findall(code)
+        found = _DEFINITION.findall("\n" + code)
         for spaces, kind, name in found:
             within = [each for each in within if each[0] < len(spaces)]
             within.append((len(spaces), kind, name))
@@ -54,12 +55,19 @@ def of_source(source: str, *, module: str, path: str, origin: str) -> Iterator[P
 
 def _strings(source: str) -> Iterator[tuple[str, str, int]]:
     """Every long string: the code since the one before, its text, and its line."""
+    ends = len(source)
+    coming = [source.find(quotes) for quotes in _QUOTES]
     at, line = 0, 1
-    while opening := _QUOTES.search(source, at):
-        end = source.find(opening[0], opening.end())
+    while True:
+        for kind, quotes in enumerate(_QUOTES):
+            if 0 <= coming[kind] < at:
+                coming[kind] = source.find(quotes, at)
+        start = min((found for found in coming if found >= 0), default=ends)
+        quotes = source[start : start + 3]
+        end = source.find(quotes, start + 3) if quotes else -1
         if end < 0:
             return
-        code, text = source[at : opening.start()], source[opening.end() : end]
+        code, text = source[at:start], source[start + 3 : end]
         line += code.count("\n")
         yield code, text, line
         line += text.count("\n")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 WORD_CHARS_MAX = 40
 _WORD = re.compile(r"[a-z0-9_]+")
@@ -15,6 +16,7 @@ _VERY_COMMON = (
 STOP_WORDS = frozenset(_VERY_COMMON.split())
 
 
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Queues are found by queue, classes by class. No more than that: names must stay names."""
     if len(word) > 4 and word.endswith("ies"):

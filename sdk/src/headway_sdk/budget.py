@@ -36,6 +36,11 @@ class Budget:
         """Less time for those we call: the reserve is for putting the answer together."""
         return Budget(self.deadline_s - reserve_s)
 
+    def at_most(self, limit_s: float, now_s: float | None = None) -> "Budget":
+        """For a call that the answer can do without: it may not use up what the others have."""
+        start_s = time.monotonic() if now_s is None else now_s
+        return Budget(min(self.deadline_s, start_s + limit_s))
+
     def headers(self, now_s: float | None = None) -> dict[str, str]:
         """Send these with a call, and Envoy gives it up when our caller would no longer wait."""
         return {ASKED_HEADER: str(max(1, int(self.left_s(now_s) * 1000)))}

@@ -5,6 +5,7 @@ at every call.
 import http.client
 import json
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from headway.model.errors import HeadwayError
 
 PREFIX = "/api/v1"
 ANSWER_S_MAX = 20.0  # headwayd gives up after 15 s and says so
+COMES_BACK_S = 8.0  # how long a killed headwayd may need until its keepers have it back
+TRY_EVERY_S = 0.1
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -32,9 +35,9 @@ class Client:
         return self._ask("POST", path, json.dumps(body or {}))
 
     def reachable(self) -> bool:
-        """Does somebody listen?"""
+        """Does somebody listen at this moment?"""
         try:
-            self._connect().close()
+            self._connect(patience_s=0.0).close()
         except Trouble:
             return False
         return True
@@ -58,7 +61,7 @@ class Client:
 
     def _ask_once(self, method: str, path: str, body: str | None) -> Any:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connect(patience_s=COMES_BACK_S)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         self._connection.request(method, PREFIX + path, body=body, headers=headers)
         response = self._connection.getresponse()
@@ -71,36 +74,45 @@ class Client:
             raise _refused(method, path, response.status, answer)
         return answer
 
-    def _connect(self) -> http.client.HTTPConnection:
-        path = socket_path(self._home)
-        connection = http.client.HTTPConnection("localhost")
-        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        unix.settimeout(ANSWER_S_MAX)
-        try:
-            with short(path) as name:
-                unix.connect(name)
-        except PermissionError as error:
-            unix.close()
-            raise Trouble(
-                "denied",
-                f"this user may not use headwayd at {path}",
-                remedy="run the command as the user who runs headwayd, or as root",
-            ) from error
-        except (OSError, HeadwayError) as error:
-            unix.close()
-            raise Trouble(
-                "unreachable",
-                f"headwayd is not running (nobody answers at {path})",
-                remedy="headway up starts it; what it started keeps running without it",
-            ) from error
-        connection.sock = unix
-        return connection
+    def _connect(self, *, patience_s: float) -> http.client.HTTPConnection:
+        """A socket nobody listens at is what a killed headwayd leaves: it comes back by itself."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            unix.settimeout(ANSWER_S_MAX)
+            try:
+                with short(socket_path(self._home)) as name:
+                    unix.connect(name)
+            except (OSError, HeadwayError) as error:
+                unix.close()
+                if not isinstance(error, ConnectionRefusedError) or time.monotonic() > deadline:
+                    raise _unreachable(self._home, error) from error
+                time.sleep(TRY_EVERY_S)
+                continue
+            connection = http.client.HTTPConnection("localhost")
+            connection.sock = unix
+            return connection
 
 
 def environment_path(site: str, name: str, *rest: str) -> str:
     """`/environments/search/production/…`, whatever the names hold."""
     parts = ("environments", site, name, *rest)
     return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def _unreachable(home: Path, error: Exception) -> Trouble:
+    path = socket_path(home)
+    if isinstance(error, PermissionError):
+        return Trouble(
+            "denied",
+            f"this user may not use headwayd at {path}",
+            remedy="run the command as the user who runs headwayd, or as root",
+        )
+    return Trouble(
+        "unreachable",
+        f"headwayd is not running (nobody answers at {path})",
+        remedy="headway up starts it; what it started keeps running without it",
+    )
 
 
 def _lost(home: Path, error: Exception) -> Trouble:

@@ -26,19 +26,24 @@ def events(
     """What happened, who did it and why, oldest first."""
     path = "/events" if everywhere else environment_path(*session.where(), "events")
     page = session.client.get(path, {"limit": number, "kind": kind})
-    if session.json:
+    if session.json and not follow:
         session.print_json(page)
-    else:
-        _show(page["events"], everywhere=everywhere)
+        return
+    _print(session, page["events"], everywhere=everywhere)
     while follow:
         time.sleep(FOLLOW_EVERY_S)
         query = {"limit": FOLLOW_EVENTS_MAX, "kind": kind, "after": page["next"]}
         page = session.client.get(path, query)
-        if session.json:
-            for event in page["events"]:
-                session.print_json_line(event)
-        else:
-            _show(page["events"], everywhere=everywhere)
+        _print(session, page["events"], everywhere=everywhere)
+
+
+def _print(session: Session, entries: Sequence[Any], *, everywhere: bool) -> None:
+    """For people, or one JSON object per line: what has no end cannot be one document."""
+    if not session.json:
+        _show(entries, everywhere=everywhere)
+        return
+    for entry in entries:
+        session.print_json_line(entry)
 
 
 def _show(entries: Sequence[Any], *, everywhere: bool) -> None:

@@ -40,7 +40,7 @@ def looks(session: Session, path: str, *, limit_s: float) -> Iterator[Look]:
         try:
             status = session.client.get(path)
         except Trouble as trouble:
-            # A headwayd that was killed comes back by itself; what it does goes on.
+            # A headwayd that was killed comes back by itself, and what it does goes on.
             if trouble.code != "unreachable" or time.monotonic() - heard_at > SILENCE_S_MAX:
                 raise
             time.sleep(LOOK_EVERY_S)
@@ -59,6 +59,8 @@ def may_be_interrupted(session: Session) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
+        if is_terminal() and not session.json:
+            click.echo("\r\x1b[2K", nl=False)  # the moving line and the ^C on it
         raise Trouble(
             "interrupted",
             "interrupted; it goes on in the background",

@@ -23,21 +23,24 @@ def logs(session: Session, name: str, *, follow: bool, lines: int) -> None:
     """What a service or a replica writes, oldest first."""
     path = session.path("logs", name)
     page = session.client.get(path, {"lines": lines})
-    if session.json:
+    if session.json and not follow:
         session.print_json(page)
-        if not follow:
-            return
-    several = "-" not in name or len({line["replica"] for line in page["lines"]}) > 1
-    if not session.json:
-        _show(page["lines"], several=several)
+        return
+    several = not name.rpartition("-")[2].isdigit()
+    _print(session, page["lines"], several=several)
     while follow:
         time.sleep(FOLLOW_EVERY_S)
         page = session.client.get(path, {"lines": FOLLOW_LINES_MAX, "after": page["next"]})
-        if session.json:
-            for line in page["lines"]:
-                session.print_json_line(line)
-        else:
-            _show(page["lines"], several=several)
+        _print(session, page["lines"], several=several)
+
+
+def _print(session: Session, lines: Sequence[Any], *, several: bool) -> None:
+    """For people, or one JSON object per line: what has no end cannot be one document."""
+    if not session.json:
+        _show(lines, several=several)
+        return
+    for line in lines:
+        session.print_json_line(line)
 
 
 def _show(lines: Sequence[Any], *, several: bool) -> None:

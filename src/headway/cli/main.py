@@ -92,8 +92,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return Exit.INVALID
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return Exit.INTERRUPTED
+        return Exit.INTERRUPTED  # who pressed Ctrl-C knows it
     except BrokenPipeError:
         # `headway logs | head`: nobody listens any more, and that is no failure.
         with contextlib.suppress(OSError):

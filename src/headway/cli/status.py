@@ -18,7 +18,9 @@ from headway.cli.show import (
     duration,
     is_terminal,
     moment,
+    shorten,
     table,
+    width,
 )
 from headway.cli.trouble import Trouble
 
@@ -86,23 +88,31 @@ def _show(session: Session, seen: Any, *, replicas: bool) -> None:
 
 
 def _headline(seen: Any) -> str:
-    name = bold(f"{seen['id']['site']}/{seen['id']['name']}")
+    """Name, state, cause, description and age; the cause is cut so that it stays one line."""
+    name = f"{seen['id']['site']}/{seen['id']['name']}"
     up_s = (moment(seen["at"]) - moment(seen["applied_at"])).total_seconds()
-    age = dim(f"{seen['digest']}, for {duration(max(0.0, up_s))}")
+    age = f"{seen['digest']}, for {duration(max(0.0, up_s))}"
+    state, colour, cause = _state_of_all(seen)
+    columns = width()
+    if columns is not None:
+        room = columns - len(name) - len(state) - len(age) - 7
+        cause = shorten(cause, max(8, room))
+    mark = click.style(state, fg=colour, bold=colour == "red")
+    return "  ".join(part for part in (bold(name), mark, clean(cause), f" {dim(age)}") if part)
+
+
+def _state_of_all(seen: Any) -> tuple[str, str, str]:
+    """State, its colour, and the cause when it is not a good one."""
     worst = _worst(seen)
+    cause = f"{worst['name']}: {_cause(worst)}" if worst else ""
+    trouble = str(seen["trouble"][0]) if seen["trouble"] else ""
     if seen["going_down"]:
-        state = click.style("going down", fg="cyan")
-    elif seen["failed"]:
-        cause = seen["trouble"][0] if seen["trouble"] else ""
-        if worst is not None and worst["failed"]:
-            cause = f"{worst['name']}: {_cause(worst)}"
-        state = f"{click.style('FAILED', fg='red', bold=True)}  {clean(cause)}"
-    elif not seen["settled"]:
-        cause = f"{worst['name']}: {_cause(worst)}" if worst else seen["envoy"]["text"]
-        state = f"{click.style('working', fg='yellow')}  {clean(cause)}"
-    else:
-        state = click.style("ready", fg="green")
-    return f"{name}  {state}   {age}"
+        return "going down", "cyan", ""
+    if seen["failed"]:
+        return "FAILED", "red", cause if worst and worst["failed"] else trouble or cause
+    if not seen["settled"]:
+        return "working", "yellow", cause or trouble or str(seen["envoy"]["text"])
+    return "ready", "green", ""
 
 
 def _worst(seen: Any) -> Any:

@@ -106,6 +106,8 @@ def _finish(session: Session, applied: Json, look: Look, wait_s: float) -> Exit:
         if not status["failed"]:
             missing = [s["name"] for s in status["services"] if not s["settled"]]
             raise not_settled(session, ", ".join(missing) or status["envoy"]["text"], wait_s)
+        if applied["unchanged"]:
+            click.echo(f"{_title(status)}: the same description ({status['digest']}), no change")
         show_failures(session, status)
         return Exit.FAILED
     answered = None
@@ -129,8 +131,7 @@ def _conclude(
 ) -> None:
     progress = Progress(session, [s["name"] for s in status["services"]])
     if applied["unchanged"]:
-        title = f"{status['id']['site']}/{status['id']['name']}"
-        click.echo(f"nothing to do: {bold(title)} runs as described ({status['digest']})")
+        click.echo(f"nothing to do: {_title(status)} runs as described ({status['digest']})")
     else:
         envoy = status["envoy"]
         known = not envoy["version"] or envoy["version"] in envoy["text"]
@@ -149,3 +150,7 @@ def _conclude(
         click.echo(f"\n  site  {bold(status['entry_url'])}")
     after = "Next:" if applied["unchanged"] else "Running in the background. Next:"
     click.echo(f"{after} {session.hint('status')}, or {session.hint('down')}")
+
+
+def _title(status: Json) -> str:
+    return bold(f"{status['id']['site']}/{status['id']['name']}")

@@ -28,7 +28,7 @@ def check(described: Described) -> Iterator[Finding]:
 
 def check_limits(described: Described) -> Iterator[Finding]:
     service_count = len(described.site.services)
-    if not service_count and described.is_sound("services"):
+    if not service_count and described.is_readable("services"):
         message = "no service is described"
         help_ = "add one: `services: {frontend: {run: python -m search.frontend}}`"
         yield Finding("HW053", ("services",), message, help_)
@@ -46,7 +46,7 @@ def check_entry(described: Described) -> Iterator[Finding]:
     site = described.site
     name = site.entry.service
     path = ("entry", "service")
-    if described.is_sound(*path) and described.is_sound("services") and site.services:
+    if described.is_sound(*path) and described.is_readable("services", name) and site.services:
         if name not in site.services:
             message = f"the entry leads to {quoted(name)}, and no service has that name"
             help_ = one_of(name, list(site.services), label="Services here:")

@@ -16,11 +16,11 @@ def check_callees(described: Described) -> Iterator[Finding]:
     services = described.site.services
     for name, callee, _ in _calls(described):
         path = ("services", name, "calls", callee)
-        if callee not in services:
+        if callee not in services and described.is_readable("services", callee):
             message = f"{quoted(name)} calls {quoted(callee)}, and no service has that name"
             help_ = one_of(callee, list(services), label="Services here:")
             yield Finding("HW012", path, message, help_, on_key=True)
-        elif services[callee].kind is Kind.JOB:
+        elif callee in services and services[callee].kind is Kind.JOB:
             message = f"{quoted(name)} calls {quoted(callee)}, which is a job and answers nobody"
             yield Finding("HW047", path, message, "call a service", on_key=True)
 
@@ -29,7 +29,8 @@ def check_cycles(described: Described) -> Iterator[Finding]:
     """If everyone in a circle needs the next, none of them can ever be the first to work."""
     needs = {name: [] for name in described.site.services}  # type: dict[str, list[str]]
     for name, callee, call in _calls(described):
-        if not call.optional and callee in needs:
+        is_known = described.is_sound("services", name, "calls", callee, "optional")
+        if is_known and not call.optional and callee in needs:
             needs[name].append(callee)
     while cycle := _find_cycle(needs):
         caller, callee = cycle[-1], cycle[0]
@@ -74,10 +75,10 @@ def check_single_replicas(described: Described) -> Iterator[Finding]:
 
 
 def _calls(described: Described) -> Iterator[tuple[str, str, CallShape]]:
-    """Caller, callee and call, as far as nothing is wrong with the call itself."""
+    """Caller, callee and call, as far as there is a call."""
     for name, service in described.site.services.items():
         for callee, call in service.calls.items():
-            if described.is_sound("services", name, "calls", callee):
+            if described.is_readable("services", name, "calls", callee):
                 yield name, callee, call
 
 

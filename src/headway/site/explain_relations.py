@@ -8,7 +8,7 @@ _INDEX = "index: {run: ./index, replicas: 2}"
 
 
 def _frontend(rest: str) -> str:
-    return f"frontend: {{{_RUN}, {rest}}}"
+    return f"frontend:\n    {_RUN}\n    {rest}"
 
 
 RELATIONS = (
@@ -33,12 +33,12 @@ RELATIONS = (
         "If each needs the next, none can be the first to work, and one slow service stops all. "
         "A call that is `optional: true` may close a circle.",
         with_services(
-            _frontend("replicas: 2, calls: {index: {}}"),
-            "index: {run: ./index, replicas: 2, calls: {frontend: {}}}",
+            _frontend("replicas: 2\n    calls: {index: {}}"),
+            "index:\n    run: ./index\n    replicas: 2\n    calls: {frontend: {}}",
         ),
         with_services(
-            _frontend("replicas: 2, calls: {index: {}}"),
-            "index: {run: ./index, replicas: 2, calls: {frontend: {optional: true}}}",
+            _frontend("replicas: 2\n    calls: {index: {}}"),
+            "index:\n    run: ./index\n    replicas: 2\n    calls: {frontend: {optional: true}}",
         ),
     ),
     Explanation(

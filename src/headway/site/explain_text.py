@@ -1,4 +1,4 @@
-"""Explanations of HW001 to HW019: the text itself, and its keys."""
+"""Explanations of HW001 to HW016: the text itself, and its keys."""
 
 from headway.site.explanation import HEAD, Explanation, service, with_services
 

@@ -8,7 +8,7 @@ from headway.site.refused import Refused
 SECRET_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # noqa: S105 - the shape of a name
 _REFERENCE = re.compile(rf"\$\{{secret:({SECRET_PATTERN})\}}")
 # Anything that looks as if a secret was meant: `${secrets:x}`, `$secret:x`, `${Secret}`, …
-_MEANT = re.compile(r"\$\s*[{(]?\s*secrets?\b[^\s\"']{0,80}", re.IGNORECASE)
+_MEANT = re.compile(r"\$\s{0,3}[{(]?\s{0,3}secrets?\b[^\s\"']{0,80}", re.IGNORECASE)
 
 
 def secrets_in(text: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name_in_later: ClassVar[str] = ""  # which of `later.KEYS` belong here
+    example: ClassVar[str] = ""  # for someone who wrote something else
 
     @model_validator(mode="before")
     @classmethod
@@ -28,14 +29,15 @@ class Shape(BaseModel):
             return {}
         if not isinstance(value, dict):
             found = "a list" if isinstance(value, list) else "one value"
-            keys = ", ".join(list(cls.model_fields)[:6])
             message = f"expected keys and values, found {found}"
-            raise Refused("HW015", message, f"keys that may stand here: {keys}")
+            raise Refused("HW015", message, f"for example `{cls.example}`")
         return value
 
 
 class HealthShape(Shape):
     """How a replica says whether it wants traffic."""
+
+    example: ClassVar[str] = "health: {expect: connect}"
 
     path: f.UrlPath | None = Field(
         default=None, description="asked with GET; /healthz if not given"
@@ -55,6 +57,7 @@ class CallShape(Shape):
     """The caller's side of a call."""
 
     name_in_later: ClassVar[str] = "call"
+    example: ClassVar[str] = "index: {deadline: 150ms}"
 
     deadline: f.Deadline | None = Field(default=None, description="a later answer counts as none")
     optional: f.Switch = Field(default=False, description="the caller can do without")
@@ -64,12 +67,15 @@ class OverloadShape(Shape):
     """What one replica takes before more is refused."""
 
     name_in_later: ClassVar[str] = "overload"
+    example: ClassVar[str] = "overload: {in_flight: 256}"
 
     in_flight: f.InFlight = Field(default=256, description="requests at one replica at once")
 
 
 class ResourcesShape(Shape):
     """What one replica needs."""
+
+    example: ClassVar[str] = "resources: {memory: 256MB}"
 
     cpu: f.Cores | None = Field(
         default=None, description="cores; a share when they are short, no limit"
@@ -81,6 +87,7 @@ class ServiceShape(Shape):
     """One program, in some replicas."""
 
     name_in_later: ClassVar[str] = "service"
+    example: ClassVar[str] = "frontend: {run: python -m search.frontend}"
 
     run: f.Command = Field(description="any command that serves on $PORT; started without a shell")
     kind: f.KindWord = Field(default=Kind.SERVICE, description="service: runs on; job: runs once")
@@ -118,6 +125,8 @@ class ServiceShape(Shape):
 class EntryShape(Shape):
     """Where users come in."""
 
+    example: ClassVar[str] = "entry: {service: frontend, port: 8080}"
+
     service: f.Words = Field(description="the service that answers users")
     port: f.Port | None = Field(
         default=None, description="needed in production; elsewhere any free one"
@@ -127,6 +136,8 @@ class EntryShape(Shape):
 
 class SecretShape(Shape):
     """Where a secret's value comes from: one of the two."""
+
+    example: ClassVar[str] = "ads-key: {file: ./ads-key}"
 
     file: f.AnyPath | None = Field(default=None, description="a file of mode 0600")
     exec: f.Command | None = Field(default=None, description="a command that prints it")

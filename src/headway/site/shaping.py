@@ -103,7 +103,7 @@ def unknown_key(path: Path) -> Finding:
     message = f"unknown key {quoted(key)}" + (f" in {quoted(where)}" if where else "")
     if key == "port" and parent is shape.ServiceShape:
         help_ = "Headway chooses the port and passes it as $PORT"
-    elif (home := _home_of(key)) and not nearest(key, known):
+    elif home := _home_of(key):
         help_ = f"`{key}` belongs {home}"
     else:
         help_ = one_of(key, known, label="Keys here:")

@@ -25,18 +25,18 @@ SIZE_UNITS_BYTES = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
-DURATION_PATTERN = r"^\d{1,9}(\.\d{1,3})?(us|ms|s|m|h|d)$"
-SIZE_PATTERN = r"^\d{1,16}(\.\d{1,3})?(B|[KMGT]i?B)$"
+DURATION_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(us|ms|s|m|h|d)$"
+SIZE_PATTERN = r"^[0-9]{1,16}(\.[0-9]{1,3})?(B|[KMGT]i?B)$"
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 TEXT_LENGTH_MAX = 10_000
 
 # YAML 1.1 reads these as true and false, and many tools still do.
-_TRUTHS = re.compile(r"^(y|n|yes|no|on|off|true|false)$", re.IGNORECASE)
+_TRUTHS = re.compile(r"^(yes|no|on|off|true|false)$", re.IGNORECASE)
 _ODD_NUMBERS = re.compile(
-    r"^[-+]?(0\d+|0x[0-9a-fA-F_]+|0o\d+|0b[01_]+|\d[\d_]*_[\d_]*|\d+(:\d+)+)$"
+    r"^[-+]?(0[0-9]+|0x[0-9a-fA-F_]+|0o[0-9]+|0b[01_]+|(?=[0-9]+_)[0-9_]+|[0-9]+(:[0-9]+)+)$"
 )
-_NUMBER = re.compile(r"^-?(0|[1-9]\d{0,11})(\.\d{1,9})?$")
+_NUMBER = re.compile(r"^-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?$")
 
 
 def scalar(value: Data, expected: str, example: str) -> Scalar:
@@ -45,7 +45,7 @@ def scalar(value: Data, expected: str, example: str) -> Scalar:
         found = "a list" if isinstance(value, list) else "a mapping"
         raise Refused("HW015", f"expected {expected}, found {found}", f"for example `{example}`")
     if value.is_null:
-        raise Refused("HW035", f"no value is given; expected {expected}", f"write {example}")
+        raise Refused("HW035", f"no value is given; expected {expected}", f"write `{example}`")
     return value
 
 
@@ -75,7 +75,7 @@ def read_switch(value: Data) -> bool:
     if found.plain and found.text in {"true", "false"}:
         return found.text == "true"
     if _TRUTHS.match(found.text):
-        answer = "true" if found.text.lower() in {"y", "yes", "on", "true"} else "false"
+        answer = "true" if found.text.lower() in {"yes", "on", "true"} else "false"
         message = f"{quoted(found.text)} is not the same to every YAML tool"
         raise Refused("HW023", message, f"write `{answer}`, without quotes")
     message = f"expected true or false, found {quoted(found.text)}"
@@ -87,7 +87,7 @@ def duration(min_s: float, max_s: float, *, example: str) -> Callable[[Data], fl
 
     def read_duration(value: Data) -> float:
         found = scalar(value, "a duration", example).text
-        if re.fullmatch(r"\d+(\.\d+)?", found):
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", found):
             help_ = f"write `{found[:20]}ms` or `{found[:20]}s`"
             raise Refused("HW020", "a duration needs a unit", help_)
         if not re.match(DURATION_PATTERN, found) or found.endswith("\n"):
@@ -107,7 +107,7 @@ def duration(min_s: float, max_s: float, *, example: str) -> Callable[[Data], fl
 def read_size(value: Data) -> int:
     """Bytes. `MB` is a million, `MiB` is 1,048,576."""
     found = scalar(value, "a size", "256MB").text
-    if re.fullmatch(r"\d+(\.\d+)?", found):
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", found):
         raise Refused(
             "HW021", "a size needs a unit", f"write `{found[:20]}MB` or `{found[:20]}MiB`"
         )
@@ -116,8 +116,8 @@ def read_size(value: Data) -> int:
         raise Refused("HW021", message, "a number and KB, MB, GB, KiB, MiB or GiB: `256MB`")
     unit = found.lstrip("0123456789.")
     size_bytes = int(float(found.removesuffix(unit)) * SIZE_UNITS_BYTES[unit])
-    if not 2**20 <= size_bytes <= 2**50:
-        raise Refused("HW026", f"{found} is out of range", "write a size between 2MB and 1000TB")
+    if not 10**6 <= size_bytes <= 10**15:
+        raise Refused("HW026", f"{found} is out of range", "write a size between 1MB and 1000TB")
     return size_bytes
 
 
@@ -184,11 +184,12 @@ def nearest(found: str, words: list[str]) -> str:
 
 def spell_duration(seconds: float) -> str:
     """The shortest spelling that means exactly this: 0.15 -> `150ms`."""
+    nanoseconds = round(seconds * 1e9)
     for unit in ("d", "h", "m", "s", "ms", "us"):
-        number = round(seconds / DURATION_UNITS_S[unit], 6)
-        if number >= 1 and number == int(number):
-            return f"{int(number)}{unit}"
-    return f"{seconds * 1e6:.3f}".rstrip("0").rstrip(".") + "us" if seconds else "0s"
+        number, rest = divmod(nanoseconds, round(DURATION_UNITS_S[unit] * 1e9))
+        if number and not rest:
+            return f"{number}{unit}"
+    return f"{nanoseconds / 1e3:.3f}us" if nanoseconds else "0s"
 
 
 def spell_size(size_bytes: int) -> str:
@@ -203,7 +204,8 @@ def spell_size(size_bytes: int) -> str:
 def _number(value: Data, expected: str, example: str) -> str:
     found = scalar(value, expected, example)
     if found.plain and _ODD_NUMBERS.match(found.text):
-        _refuse_surprise(found.text)
+        message = f"{quoted(found.text)} is another number to some YAML tools"
+        raise Refused("HW023", message, "write it in decimal, without `0` in front, `_` or `:`")
     if _NUMBER.match(found.text) and not found.text.endswith("\n"):
         if found.plain:
             return found.text
@@ -226,5 +228,4 @@ def _refuse_surprise(text: str) -> None:
         raise Refused("HW023", message, f'write `"{text}"` if the text is meant')
     if _ODD_NUMBERS.match(text):
         message = f"{quoted(text)} is another number to some YAML tools"
-        help_ = f'write `"{text}"` if the text is meant, or the number without `0`, `_` or `:`'
-        raise Refused("HW023", message, help_)
+        raise Refused("HW023", message, f'write `"{text}"` if the text is meant')

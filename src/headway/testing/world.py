@@ -83,13 +83,21 @@ class SimulatedWorld:
         self.epoch = 1
         self.last: Turn | None = None
 
-    async def turn(self, *, step_s: float = 0.1) -> Turn:
-        """Let some time pass in the world, then take one turn of the loop."""
+    def advance(self, step_s: float) -> None:
+        """Let time pass in the world; the loop does not see it yet."""
         self.machine.run(step_s)
         self.engine.pass_time()
+
+    async def look(self) -> Turn:
+        """One turn of the loop at this moment."""
         world = World(self.engine, self.traffic, self.journal, self.epoch)
         self.last = await turn(world, self.wanted, self.memory, self.clock.now())
         return self.last
+
+    async def turn(self, *, step_s: float = 0.1) -> Turn:
+        """Let some time pass, then take one turn."""
+        self.advance(step_s)
+        return await self.look()
 
     async def turns(self, count: int, *, step_s: float = 0.1) -> Turn:
         assert count > 0

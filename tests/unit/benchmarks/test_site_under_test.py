@@ -29,7 +29,10 @@ def test_ready_replicas_are_those_with_a_process() -> None:
     web = {"name": "web", "desired_count": 2, "replicas": replicas, "overrides": []}
     envoy = {"pid": 9, "generation": 1}
     status = {"settled": False, "failed": False, "services": [web], "envoy": envoy}
-    assert [r.id for r in Seen.of(status).ready] == ["web-0"]
+    seen = Seen.of(status)
+    assert seen is not None
+    assert [r.id for r in seen.ready] == ["web-0"]
+    assert Seen.of(status | {"services": []}) is None
 
 
 def test_a_post_that_was_carried_out_by_two_replicas_is_noticed(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """What each command says and how it ends, against the real API with a daemon of straw."""
 
 import json
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from headway.api.address import short, socket_path
 from headway.api.control import LogLine
 from headway.cli.main import VERBS
 from headway.model.ids import ReplicaId
 from headway.testing.control import StrawControl
+from headway.testing.served import served
 
 Headway = Callable[..., Any]
 
@@ -320,3 +324,65 @@ def test_hints_name_the_environment_that_was_asked_for(headway: Headway, folder:
     said = headway("up", "--env", "micro")
     assert said.out.startswith("shop/micro  2 replicas of 2 services")
     assert "headway status --env micro" in said.out
+
+
+def left_behind(home: Path) -> None:
+    """The socket of a headwayd that was killed."""
+    with socket.socket(socket.AF_UNIX) as dead, short(socket_path(home)) as name:
+        dead.bind(name)
+
+
+def test_a_killed_headwayd_is_waited_for_because_it_comes_back(
+    headway: Headway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(tmp_path / "home")
+    with ExitStack() as world:
+        # The first wait is long enough for its keepers to bring it back.
+        monkeypatch.setattr(
+            "headway.cli.client.time.sleep",
+            lambda _: world.enter_context(served(StrawControl(), tmp_path / "home")),
+        )
+        said = headway("status", "--all")
+    assert (said.code, said.out) == (0, "nothing is running\n")
+
+
+def test_a_killed_headwayd_is_not_waited_for_for_ever(
+    headway: Headway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(tmp_path / "home")
+    monkeypatch.setattr("headway.cli.client.COMES_BACK_S", 0.01)
+    assert headway("status").code == 6
+
+
+@pytest.mark.usefixtures("daemon")
+def test_all_environments_are_listed_in_one_line_each(headway: Headway, folder: Path) -> None:
+    headway("up")
+    (folder / "site.yaml").write_text((folder / "site.yaml").read_text().replace("shop", "mall"))
+    headway("up")
+    lines = headway("status", "--all").out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "ENVIRONMENT",
+        "mall/production",
+        "shop/production",
+    ]
+    (folder / "site.yaml").unlink()
+    said = headway("status")
+    assert (said.code, "2 sites are running: mall, shop" in said.err) == (1, True)
+
+
+@pytest.mark.usefixtures("daemon")
+def test_followed_logs_and_events_are_one_json_object_per_line(
+    headway: Headway, control: StrawControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headway("up")
+    control.log.append(LogLine(ReplicaId("ads-0"), "one"))
+
+    def go_on(_: float) -> None:
+        if len(control.log) == 2:
+            raise KeyboardInterrupt
+        control.log.append(LogLine(ReplicaId("ads-0"), "two"))
+
+    monkeypatch.setattr("headway.cli.logs.time.sleep", go_on)
+    said = headway("logs", "ads", "-f", "-o", "json")
+    assert said.code == 130
+    assert [json.loads(line)["text"] for line in said.out.splitlines()] == ["one", "two"]

@@ -30,6 +30,12 @@ def test_what_is_sent_on_is_what_is_left() -> None:
     assert ours.headers(100.05) == {ASKED_HEADER: "140"}
 
 
+def test_an_optional_call_gets_its_own_limit_but_never_more_than_is_left() -> None:
+    ours = budget("200")
+    assert ours.at_most(0.08, 100.0).left_s(100.0) == pytest.approx(0.08)
+    assert ours.at_most(0.08, 100.15).left_s(100.15) == pytest.approx(0.05)
+
+
 def test_a_budget_that_is_spent_asks_for_the_shortest_wait_not_for_none() -> None:
     assert budget("50").left_s(101.0) == 0
     assert budget("50").headers(101.0) == {ASKED_HEADER: "1"}

@@ -14,7 +14,7 @@ from headway.engine.io.guardian import Guardian
 from headway.engine.io.lives import Lives
 from headway.engine.io.record import Record
 from headway.engine.io.spawn import Command
-from headway.engine.io.wire import BAD_REQUEST, Message, Refused, decode, encode
+from headway.engine.io.wire import BAD_REQUEST, PROTOCOL, Message, Refused, decode, encode
 
 CLIENTS_MAX = 32
 UNREAD_BYTES_MAX = 8 << 20
@@ -25,7 +25,8 @@ NOTES_MAX = 16
 class Desk:
     def __init__(self, guardian: Guardian, capabilities: Mapping[str, str]) -> None:
         self.lives: Lives  # set once, by the keeper, before anyone is served
-        self.retired = asyncio.Event()
+        self.leaving = asyncio.Event()
+        self.retired = False  # leaving for good
         self._guardian = guardian
         self._capabilities = dict(capabilities)
         self._clients: set[asyncio.StreamWriter] = set()
@@ -33,6 +34,7 @@ class Desk:
         self._verbs: Mapping[str, Callable[[Message], Message]] = {
             "hello": self._hello,
             "goodbye": self._goodbye,
+            "ping": lambda _: {},
             "list": self._list,
             "start": self._start,
             "drain": self._drain,
@@ -41,6 +43,7 @@ class Desk:
             "note": self._note,
             "keep": self._keep,
             "unkeep": self._unkeep,
+            "leave": self._leave,
             "retire": self._retire,
         }
 
@@ -89,7 +92,7 @@ class Desk:
             return self._list(request)
         if verb not in self._verbs:
             raise Refused(BAD_REQUEST, f"no such request: {verb[:40]!r}")
-        if verb not in ("list", "goodbye"):
+        if verb not in ("ping", "list", "goodbye"):
             self.lives.admit(int(request["epoch"]))
         return self._verbs[verb](request)
 
@@ -102,7 +105,7 @@ class Desk:
                 list(map(str, guard["env_names"])),
                 str(guard["directory"]),
             )
-        return {"pid": os.getpid(), "capabilities": self._capabilities}
+        return {"pid": os.getpid(), "protocol": PROTOCOL, "capabilities": self._capabilities}
 
     def _goodbye(self, request: Message) -> Message:
         del request
@@ -162,7 +165,14 @@ class Desk:
         del request
         self.lives.retire()
         self._guardian.release()
-        self.retired.set()
+        self.retired = True
+        self.leaving.set()
+        return {}
+
+    def _leave(self, request: Message) -> Message:
+        """Make room for a keeper of another version, which adopts what runs."""
+        del request
+        self.leaving.set()
         return {}
 
 

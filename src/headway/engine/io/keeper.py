@@ -33,7 +33,8 @@ ALREADY_KEPT, PORT_TAKEN = 0, 3
 
 def main() -> int:
     directory, guard_port = Path(sys.argv[1]).resolve(), int(sys.argv[2])
-    (directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (directory / "logs").mkdir(mode=0o700, exist_ok=True)
     lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,20 +88,18 @@ async def _keep(directory: Path, server: socket.socket) -> None:
     desk = Desk(guardian, groups.capabilities())
     desk.lives = lives = Lives(directory, groups, desk.tell)
     loop = asyncio.get_running_loop()
-    leave = asyncio.Event()
     loop.add_signal_handler(signal.SIGCHLD, lives.reap, guardian.child_ended)
     # Told to end, it leaves everything running for the next keeper.
-    loop.add_signal_handler(signal.SIGTERM, leave.set)
+    loop.add_signal_handler(signal.SIGTERM, desk.leaving.set)
     lives.recover()
     serving = await asyncio.start_unix_server(desk.serve, sock=server, limit=wire.LINE_BYTES_MAX)
     chores = [
         loop.create_task(_cut_logs(directory, lives)),
-        loop.create_task(leave.wait()),
-        loop.create_task(desk.retired.wait()),
+        loop.create_task(desk.leaving.wait()),
     ]
     await asyncio.wait(chores, return_when=asyncio.FIRST_COMPLETED)
     serving.close()
-    if desk.retired.is_set():
+    if desk.retired:
         (directory / wire.SOCKET_NAME).unlink(missing_ok=True)
     await asyncio.sleep(0.05)  # the last answers are on their way
     for chore in chores:

@@ -17,6 +17,9 @@ ANSWER_S_MAX = 15.0
 CONNECT_S_MAX = 3.0  # how long a request waits for a line that is being mended
 START_S_MAX = 20.0
 PAUSES_S = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
+PULSE_EVERY_S = 1.0
+PULSE_S_MAX = 3.0
+SILENT = "it does not answer; `kill -9 {pid}` ends it, and its successor adopts what runs"
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "TMPDIR")
 
 
@@ -40,16 +43,20 @@ class KeeperLink:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False  # the keeper was told to end: nobody brings it back
         self.capabilities: dict[str, str] = {}
         self.keeper_pid = 0
         self.trouble = "not connected to its keeper yet"
         self.lost_s: float | None = None  # loop time when the line broke; None while it holds
 
     async def open(self) -> None:
-        """Raises EngineError: no keeper can be had; StaleEpochError: another daemon is in charge."""
+        """Raises EngineError: no keeper can be had; StaleEpochError: another is in charge."""
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.get_running_loop().create_task(self._stay(first))
         try:
+            await asyncio.wait((first, self._task), return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                self._task.result()  # a mistake of ours: let it be seen
             await first
         except EngineError:
             await self.close()
@@ -69,6 +76,15 @@ class KeeperLink:
         except TimeoutError:
             raise EngineError(f"the keeper cannot be reached: {self.trouble}") from None
         return await self._ask(verb, fields)
+
+    async def retire(self, epoch: int) -> None:
+        """Raises what `ask` raises; then the keeper stays."""
+        self._is_over = True
+        try:
+            await self.ask("retire", epoch=epoch)
+        except EngineError:
+            self._is_over = False
+            raise
 
     async def _ask(self, verb: str, fields: Message) -> Message:
         assert self._writer is not None, "asked before connected"
@@ -91,6 +107,8 @@ class KeeperLink:
                 reader, self._writer = await self._connect()
                 await self._serve(reader, first)
                 failures = 0
+                if self._is_over:
+                    return
             except StaleEpochError as error:
                 _fail(first, error)
                 failures = len(PAUSES_S)
@@ -109,6 +127,7 @@ class KeeperLink:
         """Read until the line breaks, greeting meanwhile."""
         loop = asyncio.get_running_loop()
         greeting = loop.create_task(self._greet(first))
+        pulse = loop.create_task(self._feel_pulse())
         try:
             while line := await reader.readline():
                 self._take(wire.decode(line))
@@ -118,17 +137,37 @@ class KeeperLink:
             pass  # it died in the middle of a word
         finally:
             greeting.cancel()
-            await asyncio.gather(greeting, return_exceptions=True)
+            pulse.cancel()
+            await asyncio.gather(greeting, pulse, return_exceptions=True)
+
+    async def _feel_pulse(self) -> None:
+        """A keeper that is there and says nothing is as bad as none: what was seen grows old."""
+        loop = asyncio.get_running_loop()
+        await self._ready.wait()
+        while True:
+            await asyncio.sleep(PULSE_EVERY_S)
+            asked_s = loop.time()
+            answer = loop.create_task(self._ask("ping", {}))
+            await asyncio.wait((answer,), timeout=PULSE_S_MAX)
+            if not answer.done():
+                self.lost_s, before = asked_s, self.trouble
+                self.trouble = SILENT.format(pid=self.keeper_pid)
+                await asyncio.wait((answer,))  # until it answers, or `ask` gives up
+                self.trouble = before
+            answer.result()
+            self.lost_s = None
 
     async def _greet(self, first: asyncio.Future[None]) -> None:
         stale: StaleEpochError | None = None
         try:
             said = await self._ask("hello", self._hello)
+            if said.get("protocol") != wire.PROTOCOL:
+                await self._ask("leave", {"epoch": self._hello["epoch"]})
+                return
             self.capabilities, self.keeper_pid = dict(said["capabilities"]), int(said["pid"])
         except StaleEpochError as error:
             stale = error  # it may still look, but no longer act
-        listed = await self._ask("watch", {})
-        self.trouble = str(listed["trouble"])
+        await self._ask("watch", {})
         self.lost_s = None
         self._ready.set()
         if stale is not None:
@@ -143,6 +182,8 @@ class KeeperLink:
             self._listed(message["lives"])
         elif "life" in message or "gone" in message:
             self._heard(message)
+        if "trouble" in message:
+            self.trouble = str(message["trouble"])
         if "id" not in message:
             return
         answer = self._answers.get(message["id"])

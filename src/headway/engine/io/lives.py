@@ -248,11 +248,16 @@ class Lives:
         try:
             state_file.save(self._directory, state)
         except OSError as error:
-            self.trouble = f"the keeper's state cannot be written: {error.strerror}"
             loop = asyncio.get_running_loop()
             self._save_timer = loop.call_later(SAVE_AGAIN_S, self._save)
+            self._say(f"the keeper's state cannot be written: {error.strerror}")
         else:
-            self.trouble = ""
+            self._say("")
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self._tell({"trouble": trouble})
 
 
 def _kept_command(record: Record, kept: Kept) -> Command:

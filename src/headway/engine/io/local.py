@@ -117,7 +117,7 @@ class LocalEngine:
 
     async def retire(self) -> None:
         """End the keeper and remove its traces. Raises EngineError while anything runs."""
-        await self._link.ask("retire", epoch=self._epoch)
+        await self._link.retire(self._epoch)
         await self._let_go()
 
     @property

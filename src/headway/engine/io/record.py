@@ -42,7 +42,13 @@ class Record:
     notes: dict[str, Any] = field(default_factory=dict)  # facts the client wants back after a crash
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Not `asdict`, which copies deeply: this is done for every life at every change."""
+        data = {name: getattr(self, name) for name in self.__slots__}
+        if self.ending is not None:
+            data["ending"] = asdict(self.ending)
+        if self.kept is not None:
+            data["kept"] = asdict(self.kept)
+        return data
 
 
 def from_json(data: dict[str, Any]) -> Record:

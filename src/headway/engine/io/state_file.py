@@ -3,6 +3,7 @@
 No fsync: what a crash of the whole machine could lose are records of processes that it ended too.
 """
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def save(directory: Path, state: State) -> None:
             stream.write(json.dumps(data, separators=(",", ":")).encode())
         temporary.replace(directory / FILE_NAME)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 

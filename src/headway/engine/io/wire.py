@@ -2,7 +2,8 @@
 
 A request is `{"id": 7, "do": "start", "epoch": 3, …}` and is answered by `{"id": 7, "ok": true, …}`
 or `{"id": 7, "ok": false, "why": "stale-epoch", "detail": "…"}`. A client that asked to `watch` is
-also sent `{"life": {…}}` whenever a life changes and `{"gone": "web-2"}` when one is forgotten.
+also sent `{"life": {…}}` whenever a life changes and `{"gone": "web-2"}` when one is forgotten,
+and `{"trouble": "…"}` when something hinders the keeper (or, empty, no longer does).
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SOCKET_NAME = "keeper.sock"
+PROTOCOL = 1  # a keeper of another one is asked to leave, and its successor adopts what runs
 LINE_BYTES_MAX = 8 << 20  # a list of some ten thousand lives; an environment of 2 MB
 STALE_EPOCH = "stale-epoch"
 BAD_REQUEST = "bad-request"

@@ -1,6 +1,7 @@
 """Envoy's admin, over its private Unix socket: a small client with limits on everything."""
 
 import asyncio
+import json
 from pathlib import Path
 
 from headway.model.errors import TrafficError
@@ -35,6 +36,12 @@ class Admin:
 
     async def hosts(self) -> tuple[HostStats, ...]:
         return hosts(await self._get("/clusters?format=json"))
+
+    async def listening(self) -> tuple[tuple[str, int], ...]:
+        """Every address on which it takes connections."""
+        listeners = json.loads(await self._get("/listeners?format=json"))["listener_statuses"]
+        places = [listener["local_address"]["socket_address"] for listener in listeners]
+        return tuple((place["address"], place["port_value"]) for place in places)
 
     async def dump(self, resource: str) -> str:
         """Envoy's own view of one kind of resource, as JSON text."""

@@ -20,6 +20,7 @@ from headway.model.errors import TrafficError
 from headway.traffic.bootstrap import Limits, bootstrap
 from headway.traffic.io.admin import SOCKET_PATH_BYTES_MAX, Admin, AdminUnreachableError
 from headway.traffic.io.shelf import Shelf
+from headway.traffic.io.steering import steer
 from headway.traffic.io.watches import OWN_WATCHES, require_watches
 from headway.traffic.publication import documents
 from headway.traffic.resources import Snapshot
@@ -29,10 +30,11 @@ LIVE_WITHIN_S = 20.0
 LOOK_EVERY_S = 0.02
 DRAIN_S = 5
 STOP_GRACE_S = 2.0
+QUIET_LOOKS = 5  # a connection may still wait to be accepted when none is open
 GENERATION_PATH = "generation.json"
 VERSIONS = "(cds|lds|rds.*|cluster.*)%5C.version_text$"
 # By listener address; the admin's own listener would count the connection that asks.
-CONNECTIONS = "^listener%5C.%5B0-9%5D.*downstream_cx_active$"
+CONNECTIONS = "^listener%5C.%5B%5Ea%5D.*downstream_cx_active$"
 
 
 class Keeper(Protocol):
@@ -148,6 +150,8 @@ class Envoy:
             self._remember(Generations(serving=old))
             raise
         self._remember(Generations(serving=new, leaving=old))
+        for host, port in await self.admin(new).listening():
+            steer(host, port, number=self._workers)  # each worker has a socket of its own
         await self._drain(self.admin(old))
         await self._keeper.unkeep(_name(old), STOP_GRACE_S)
         self._remember(Generations(serving=new))
@@ -188,8 +192,8 @@ class Envoy:
         while not await admin.ready():
             if time.monotonic() > end_s:
                 raise TrafficError(
-                    f"Envoy (generation {generation}) did not start within {self._live_within_s:g} s",
-                    remedy=f"See the log of {_name(generation)}.",
+                    f"Envoy ({_name(generation)}) did not start in {self._live_within_s:g} s",
+                    remedy="See its log.",
                 )
             await asyncio.sleep(LOOK_EVERY_S)
 
@@ -223,10 +227,11 @@ class Envoy:
         end_s = time.monotonic() + DRAIN_S
         try:
             await admin.drain()
-            while time.monotonic() < end_s:
+            quiet_looks = 0
+            while time.monotonic() < end_s and quiet_looks < QUIET_LOOKS:
                 counts = await admin.stats(CONNECTIONS)
-                if not any(int(open_now) for open_now in counts.values()):
-                    return
+                busy = any(int(open_now) for open_now in counts.values())
+                quiet_looks = 0 if busy else quiet_looks + 1
                 await asyncio.sleep(LOOK_EVERY_S)
         except AdminUnreachableError:
             return  # gone already

@@ -1,7 +1,8 @@
 """How many files Envoy may still watch: the kernel allows each user a few (128 by default).
 
-Envoy takes one for each cluster and three besides, and *aborts* when there is none left, at a start as
-in the middle of its work. So a configuration that would need more is refused before it is written.
+Envoy takes one for each cluster and three besides, and *aborts* when there is none left, at a start
+as in the middle of its work. So a configuration that would need more is refused before it is
+written.
 """
 
 import os

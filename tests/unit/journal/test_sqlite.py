@@ -1,0 +1,175 @@
+"""The journal: what was written stays, and a full disk is survived."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from headway.journal.full import allowed_without_journal
+from headway.journal.io.sqlite import RESERVE_BYTES, SqliteJournal, open_journal
+from headway.journal.rows import StoredEnvironment
+from headway.model.errors import JournalError, JournalFullError
+from headway.model.event import Event
+from headway.model.ids import ReplicaId, ServiceName
+from headway.model.override import DrainReplica, Override, Rank, RestartBefore, ScaleTo
+from headway.model.plan import Drain, Forget, Start
+from headway.model.release import Release
+from headway.testing.builders import ENVIRONMENT, HOST, NEW, NOON, after, wish
+
+WEB = ServiceName("web")
+
+
+@asynccontextmanager
+async def journal_at(folder: Path) -> AsyncIterator[SqliteJournal]:
+    journal = await open_journal(folder / "journal.db")
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+def with_journal(folder: Path, work: Callable[[SqliteJournal], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with journal_at(folder) as journal:
+            await work(journal)
+
+    asyncio.run(run())
+
+
+def event(number: int, kind: str = "start") -> Event:
+    return Event(NOON, ENVIRONMENT, kind, f"web-{number}", "because", "headway", {"n": number})
+
+
+def stored() -> StoredEnvironment:
+    release = Release(NEW, WEB, "d" * 64, {"a.py": "x"}, {"key": "1"})
+    return StoredEnvironment(
+        id=ENVIRONMENT,
+        text="headway: 1",
+        directory="/site",
+        file="site.yaml",
+        digest="abc",
+        applied_at=NOON,
+        going_down=False,
+        purge=False,
+        ports={"block": 10240, "a>b": 10241},
+        releases={WEB: release},
+    )
+
+
+def test_each_opening_takes_the_next_epoch(tmp_path: Path) -> None:
+    epochs: list[int] = []
+
+    async def note(journal: SqliteJournal) -> None:
+        epochs.append(journal.epoch)
+
+    for _ in range(3):
+        with_journal(tmp_path, note)
+    assert epochs == [1, 2, 3]
+
+
+def test_events_come_back_oldest_first_and_page_on(tmp_path: Path) -> None:
+    async def work(journal: SqliteJournal) -> None:
+        await journal.record([event(n) for n in range(10)])
+        last = await journal.events(ENVIRONMENT, after=None, limit=3, kind=None)
+        assert [e.data["n"] for _, e in last] == [7, 8, 9]
+        since = await journal.events(ENVIRONMENT, after=last[0][0], limit=10, kind=None)
+        assert [e.data["n"] for _, e in since] == [8, 9]
+        one = await journal.events(
+            ENVIRONMENT, after=None, limit=9, kind=None, subjects=frozenset({"web-4"})
+        )
+        assert [e for _, e in one] == [event(4)]
+
+    with_journal(tmp_path, work)
+
+
+def test_what_is_wanted_survives_the_daemon(tmp_path: Path) -> None:
+    async def write(journal: SqliteJournal) -> None:
+        await journal.put_environment(stored(), [event(1, "apply")])
+
+    async def read(journal: SqliteJournal) -> None:
+        assert await journal.environments() == (stored(),)
+
+    with_journal(tmp_path, write)
+    with_journal(tmp_path, read)
+
+
+def test_overrides_come_back_as_they_were_and_expired_ones_go_with_the_next(
+    tmp_path: Path,
+) -> None:
+    changes = [ScaleTo(WEB, 3), RestartBefore(WEB, NOON), DrainReplica(WEB, ReplicaId("w"), NOON)]
+    made = [
+        Override(change, Rank.HUMAN, "anna", "why", after(n), after(n) + timedelta(seconds=60))
+        for n, change in enumerate(changes)
+    ]
+
+    async def work(journal: SqliteJournal) -> None:
+        for override in made:
+            await journal.add_override(ENVIRONMENT, override, [])
+        assert await journal.overrides(ENVIRONMENT) == tuple(made)
+        late = Override(ScaleTo(WEB, 1), Rank.HUMAN, "anna", "", after(500), after(900))
+        await journal.add_override(ENVIRONMENT, late, [])
+        assert await journal.overrides(ENVIRONMENT) == (late,)
+
+    with_journal(tmp_path, work)
+
+
+def test_an_environment_that_is_gone_leaves_its_events(tmp_path: Path) -> None:
+    async def work(journal: SqliteJournal) -> None:
+        await journal.put_environment(stored(), [])
+        await journal.remove_environment(ENVIRONMENT, [event(1, "gone")])
+        assert await journal.environments() == ()
+        assert len(await journal.events(None, after=None, limit=5, kind="gone")) == 1
+
+    with_journal(tmp_path, work)
+
+
+def test_the_file_is_private_and_room_is_set_aside(tmp_path: Path) -> None:
+    async def work(journal: SqliteJournal) -> None:
+        assert (tmp_path / "journal.db").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "journal.reserve").stat().st_size == RESERVE_BYTES
+
+    with_journal(tmp_path, work)
+
+
+def limit_pages(journal: SqliteJournal, spare: int) -> None:
+    """As if the disk had room for only so many more pages."""
+    with journal._engine.connect() as connection:
+        used = connection.execute(sa.text("PRAGMA page_count")).scalar_one()
+        connection.execute(sa.text(f"PRAGMA max_page_count={used + spare}"))
+
+
+def test_a_full_disk_is_said_with_its_remedy_and_later_writes_work_again(tmp_path: Path) -> None:
+    async def work(journal: SqliteJournal) -> None:
+        limit_pages(journal, 2)
+        with pytest.raises(JournalFullError) as caught:
+            await journal.record([event(n) for n in range(1000)])
+        assert "make room" in caught.value.remedy
+        assert journal.full
+        assert not (tmp_path / "journal.reserve").exists()
+        limit_pages(journal, 100_000)
+        await journal.record([event(1, "after")])
+        assert not journal.full
+        assert (tmp_path / "journal.reserve").exists()
+
+    with_journal(tmp_path, work)
+
+
+def test_a_damaged_journal_is_an_error_with_a_remedy_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(JournalError) as caught:
+        asyncio.run(open_journal(tmp_path / "journal.db"))
+    assert caught.value.remedy
+
+
+def test_without_a_journal_only_what_keeps_alive_is_allowed() -> None:
+    def start(incarnation: int) -> Start:
+        return Start(
+            WEB, ReplicaId("web-1"), incarnation, NEW, HOST.name, 0, "", launch=wish().launch
+        )
+
+    drain, forget = Drain(WEB, ReplicaId("web-1"), 1, ""), Forget(WEB, ReplicaId("web-1"), 1)
+    assert allowed_without_journal([start(1), start(2), drain, forget]) == (start(2), drain)
