@@ -15,21 +15,22 @@ CODE := src sdk/src tests benchmarks examples/search
 export PYTHON
 
 help:
-	@echo "make demo          start the search site on this machine; make demo-down ends it"
-	@echo "make test          everything: style, walls, types, and all tests"
-	@echo "make check         the quick part of it: style, walls, types, unit and golden tests"
-	@echo "make simulate SEED=42   play one simulated history again"
-	@echo "make golden        write the golden plans anew and show what changed"
-	@echo "make bench         measure the running product; tables and JSON into .bench/"
-	@echo "make clean         remove .venv and every cache in this folder"
+	@echo "make demo              start the search site on this machine"
+	@echo "make demo-down         end it"
+	@echo "make test              everything: style, walls, types, and all tests"
+	@echo "make check             the quick part: style, walls, types, unit and golden tests"
+	@echo "make simulate SEED=42  play one simulated history again"
+	@echo "make golden            write the golden plans anew and show what changed"
+	@echo "make bench             measure the running product; table and JSON into build/bench/"
+	@echo "make clean             remove .venv and every cache in this folder"
 
 demo: demo-ready
 	@$(BIN)/headway up $(SITE)
 	@echo
-	@echo "Try it:  kill -9 one of its replicas while you search (headway status --replicas has the pids)"
-	@echo "         $(BIN)/headway status        what runs"
-	@echo "         $(BIN)/headway why frontend  what Headway did about it, and why"
-	@echo "         make demo-down               end it"
+	@echo "Try it:  search, and meanwhile kill -9 any replica"
+	@echo "  $(BIN)/headway status --replicas   what runs, with its pids"
+	@echo "  $(BIN)/headway why frontend        what Headway did about it, and why"
+	@echo "  make demo-down                         end it"
 
 demo-down:
 	@if [ -x $(BIN)/headway ]; then $(BIN)/headway down --site search --yes; else echo "Nothing is installed, so nothing runs."; fi
@@ -67,8 +68,10 @@ golden: dev-ready
 	@git status --short -- tests/golden
 
 bench: dev-ready
-	@$(BIN)/python -m benchmarks.skeleton --out .bench
+	@$(BIN)/python -m benchmarks.skeleton --out build/bench
 
 clean:
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench
+	@if [ -x $(BIN)/headway ] && $(BIN)/headway status >/dev/null 2>&1; then \
+		echo "A site still runs from here: $(BIN)/headway down, then make clean."; exit 1; fi
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

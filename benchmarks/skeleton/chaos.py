@@ -71,12 +71,12 @@ ACTS: Mapping[Act, int] = {
 }
 
 
-async def chaos(seed: int) -> Finding:
+async def chaos(seed: int, duration_s: float = DURATION_S) -> Finding:
     chance = random.Random(seed)
     done: Counter[str] = Counter()
     async with running(Description(replicas=4)) as site:
         load = site.load(rate_s=200)
-        while load.users.now_s < DURATION_S:
+        while load.users.now_s < duration_s:
             (act,) = chance.choices([*ACTS], weights=[*ACTS.values()])
             seen = await site.seen()
             if seen is not None and seen.ready:
@@ -97,7 +97,7 @@ async def chaos(seed: int) -> Finding:
         "p99, ms": seen_by_users.p99_ms,
     }
     return Finding(
-        scenario=f"chaos for {DURATION_S:.0f} s with seed {seed}, 200 requests/s",
+        scenario=f"chaos for {duration_s:.0f} s with seed {seed}, 200 requests/s",
         promise="all is as described again within a minute; no POST is carried out twice",
         kept=settled_s is not None and twice == 0,
         figures=figures | {f"  {name}": times for name, times in done.most_common()},

@@ -60,6 +60,7 @@ CONFIRM_EVERY_S = 5.0
 RETIRED_CLUSTERS_KEPT_S = 15.0  # requests on the old routes may be retried there
 ENVOY_LIVE_WITHIN_S = 20.0
 RETRY_S = 1.0
+FIRST_LINGER_S, LINGER_S = 15.0, 0.5
 LOG_BYTES_MAX, LOGS_KEPT = 8 << 20, 2
 GUARD_ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_STATE_HOME", "PYTHONPATH")
 
@@ -108,6 +109,7 @@ class Daemon:
         self._host = _this_host()
         self._envoy_binary = find_envoy()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()  # the last environment is gone
         self._journal: SqliteJournal
         self._control: LiveControl
 
@@ -128,15 +130,30 @@ class Daemon:
         log.info(
             "headwayd %d, epoch %d, looks after %s", os.getpid(), self._journal.epoch, self._home
         )
-        waiting = asyncio.create_task(told.wait())
-        await asyncio.wait({api, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
+        waiting = [asyncio.create_task(told.wait()), asyncio.create_task(self._until_useless())]
+        await asyncio.wait({api, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
         for task in (api, *self._tasks):
             task.cancel()
         results = await asyncio.gather(api, *self._tasks, return_exceptions=True)
         await self._journal.close()
+        for leftover in ("journal.reserve", "headwayd.lock") if self._control.is_idle else ():
+            (self._home / leftover).unlink(missing_ok=True)
         if isinstance(results[0], Exception):
             raise results[0]
+
+    async def _until_useless(self) -> None:
+        """After the last environment went down nothing of Headway stays, not even headwayd."""
+        linger_s = FIRST_LINGER_S
+        while True:
+            if self._control.is_idle:
+                await asyncio.sleep(linger_s)  # whoever asked may see the end, or ask for more
+                if self._control.is_idle:
+                    return
+            linger_s = LINGER_S
+            await self._idle.wait()
+            self._idle.clear()
 
     async def _resume(self) -> None:
         """Take up every environment of the journal; nothing that runs is touched by this."""
@@ -280,6 +297,8 @@ class Daemon:
         if stored.purge:
             await self._journal.forget_events(stored.id)
         self._control.dismiss(stored.id)
+        if self._control.is_idle:
+            self._idle.set()
 
     def _guard(self) -> Guard:
         argv = (sys.executable, "-P", "-m", "headway.daemon", "--home", str(self._home))

@@ -148,8 +148,7 @@ def test_a_new_life_of_ours_knows_what_was_routed(headway_home: Path) -> None:
 def test_damaged_files_are_written_again(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0")
-        for path in headway_home.glob("**/*.json"):
-            path.write_text('{"version_info": 7, "resources": [', encoding="utf-8")
+        damage(headway_home)
         w.traffic = w.new_traffic()
         assert w.traffic.routed() == frozenset()
         await w.publish("web-0")
@@ -166,6 +165,11 @@ def test_a_mismatch_is_reported_in_a_sentence(headway_home: Path) -> None:
         await eventually(lambda: says(w, "in version stray"))
 
     run(headway_home, story)
+
+
+def damage(folder: Path) -> None:
+    for path in folder.glob("**/*.json"):
+        path.write_text('{"version_info": 7, "resources": [', encoding="utf-8")
 
 
 def put_a_stray_version(folder: Path) -> None:

@@ -15,7 +15,7 @@ PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 def default_home(environ: Mapping[str, str]) -> Path:
     """$HEADWAY_HOME, else the folder for state that lasts."""
     if environ.get("HEADWAY_HOME"):
-        return Path(environ["HEADWAY_HOME"])
+        return Path(environ["HEADWAY_HOME"]).expanduser()
     state = environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(state).expanduser() / "headway"
 

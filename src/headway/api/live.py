@@ -132,6 +132,11 @@ class LiveControl:
         """Nothing of it is left."""
         self._running.pop(environment, None)
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs, and nobody is about to change that."""
+        return not self._running and not self._applying.locked()
+
     # What the faces call.
 
     async def daemon(self) -> DaemonView:

@@ -44,6 +44,7 @@ async def serve(control: Control, socket_path: Path) -> None:
         lifespan="off",
         loop="none",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,6 +1,7 @@
 """`headway down`: drain and end everything of an environment, and wait until nothing is left."""
 
 import sys
+import time
 from typing import Any
 
 import click
@@ -11,6 +12,9 @@ from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
 from headway.cli.show import bold, clean, duration, plural
 from headway.cli.trouble import Exit, Trouble
+
+LEAVES_WITHIN_S = 10.0
+LOOK_EVERY_S = 0.1
 
 
 @click.command()
@@ -38,6 +42,7 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
         _ask(site, session.env, purge=purge)
     accepted = session.client.post(f"{path}/down", {"purge": purge})
     after_s = _watch(session, path, wait_s)
+    _until_headwayd_left(session)
     if session.json:
         session.print_json({"accepted": accepted, "down": True})
     else:
@@ -45,6 +50,18 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
         gone = "nothing is left, also no state" if purge else "nothing is left running"
         click.echo(f"  {mark}  {site}/{session.env}  {gone}  {duration(after_s)}")
     return Exit.DONE
+
+
+def _until_headwayd_left(session: Session) -> None:
+    """It leaves by itself when it looks after nothing any more."""
+    deadline = time.monotonic() + LEAVES_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            if session.client.get("/environments"):
+                return
+        except Trouble:
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def _nothing(session: Session) -> Exit:
@@ -74,7 +91,8 @@ def _watch(session: Session, path: str, limit_s: float) -> float:
         with may_be_interrupted(session):
             for look in looks(session, path, limit_s=limit_s):
                 left = sum(len(s["replicas"]) for s in look.status["services"])
-                progress.moving(look, [s for s in look.status["services"] if s["replicas"]])
+                text = f"{plural(left, 'replica')} left" if left else "Envoy and keeper end"
+                progress.moving_text(text, look)
     except Trouble as trouble:
         progress.wipe()
         if trouble.code == "not-found":

@@ -97,11 +97,13 @@ class Progress:
 
     def moving(self, look: Look, services: list[Mapping[str, Any]]) -> None:
         """What is still waited for, in a line that does not stay."""
+        waiting = [f"{s['name']} {count(s)}{_busy(s)}" for s in services if not s["settled"]]
+        self.moving_text(", ".join(waiting) or "traffic", look)
+
+    def moving_text(self, text: str, look: Look) -> None:
         if not self._moves:
             return
         self._turn += 1
-        waiting = [f"{s['name']} {count(s)}{_busy(s)}" for s in services if not s["settled"]]
-        text = ", ".join(waiting) or "traffic"
         line = f"  {SPINNER[self._turn % len(SPINNER)]}   {text}  {duration(look.after_s)}"
         click.echo("\r\x1b[2K" + dim(shorten(clean(line), (width() or 80) - 1)), nl=False)
 

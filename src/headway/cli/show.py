@@ -61,7 +61,7 @@ def problem(error: str, remedy: str) -> str:
 
 def table(rows: Sequence[Sequence[Cell]], *, indent: str = "") -> str:
     """Left-aligned columns; only the last one is cut when the terminal is too narrow."""
-    texts = [[clean(_text(cell)) for cell in row] for row in rows]
+    texts = [[clean(_text(cell)).rstrip() for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in texts) for i in range(len(texts[0]))]
     columns = width()
     room = None if columns is None else columns - len(indent) - sum(w + 2 for w in widths[:-1])

@@ -69,7 +69,8 @@ def _look(session: Session) -> Any:
 
 def _show(session: Session, seen: Any, *, replicas: bool) -> None:
     click.echo(_headline(seen))
-    click.echo(_replicas(seen) if replicas else _services(seen))
+    if seen["services"]:
+        click.echo(_replicas(seen) if replicas else _services(seen))
     for text in seen["trouble"]:
         click.echo(f"{click.style('trouble', fg='red')}   {clean(text)}")
     for service in seen["services"]:
@@ -110,6 +111,8 @@ def _state_of_all(seen: Any) -> tuple[str, str, str]:
         return "going down", "cyan", ""
     if seen["failed"]:
         return "FAILED", "red", cause if worst and worst["failed"] else trouble or cause
+    if not seen["services"]:
+        return "working", "yellow", trouble or "headwayd has just begun to look"
     if not seen["settled"]:
         return "working", "yellow", cause or trouble or str(seen["envoy"]["text"])
     return "ready", "green", ""

@@ -148,8 +148,9 @@ def _conclude(
             pass
     if status["entry_url"]:
         click.echo(f"\n  site  {bold(status['entry_url'])}")
-    after = "Next:" if applied["unchanged"] else "Running in the background. Next:"
-    click.echo(f"{after} {session.hint('status')}, or {session.hint('down')}")
+    if not applied["unchanged"]:
+        click.echo("Running in the background.")
+    click.echo(f"Next: {session.hint('status')} ; {session.hint('down')}")
 
 
 def _title(status: Json) -> str:

@@ -72,18 +72,30 @@ def _judge_one(
         return _starting(service, process, now)
     if process.probe.ok:
         return SeenReplica(process, Phase.READY, process.probe.answer, in_rotation=True)
-    return _unhealthy(process, suspicion, now)
+    return _unhealthy(service, process, suspicion, now)
 
 
 def _ended(service: Service, process: Process, ended: Exit) -> SeenReplica:
     if process.draining_since is not None:
         return SeenReplica(process, Phase.DONE, "ended as asked")
-    if service.kind is Kind.JOB and ended.status == 0 and process.stopping_since is None:
+    if service.kind is Kind.JOB and ended.status == 0:
         return SeenReplica(process, Phase.DONE, "finished")
+    if process.stopping_since is not None:
+        # We ended it, because it had failed: that is the news, not the signal we sent.
+        return _failed(process, _why_given_up(service, process), at=ended.at)
     reason = describe_exit(ended)
-    if service.kind is Kind.SERVICE and ended.status == 0 and process.stopping_since is None:
+    if service.kind is Kind.SERVICE and ended.status == 0:
         reason += "; a service must keep running (one that runs once is `kind: job`)"
     return _failed(process, reason, at=ended.at)
+
+
+def _why_given_up(service: Service, process: Process) -> str:
+    if process.objection:
+        return process.objection
+    answer = process.probe.answer if process.probe else "not asked yet"
+    if process.probe is None or process.probe.first_ok_at is None:
+        return f"never healthy in {service.health.start_s:g} s: {answer}"
+    return f"unhealthy for {UNHEALTHY_S_MAX:g} s: {answer}"
 
 
 def _failed(process: Process, reason: str, *, at: datetime) -> SeenReplica:
@@ -106,12 +118,13 @@ def _starting(service: Service, process: Process, now: datetime) -> SeenReplica:
     give_up_at = process.started_at + timedelta(seconds=service.health.start_s)
     answer = process.probe.answer if process.probe else "not asked yet"
     if now >= give_up_at:
-        reason = f"never healthy in {service.health.start_s:g} s: {answer}"
-        return _failed(process, reason, at=now)
+        return _failed(process, _why_given_up(service, process), at=now)
     return SeenReplica(process, Phase.STARTING, answer, check_again_at=give_up_at)
 
 
-def _unhealthy(process: Process, suspicion: datetime | None, now: datetime) -> SeenReplica:
+def _unhealthy(
+    service: Service, process: Process, suspicion: datetime | None, now: datetime
+) -> SeenReplica:
     assert process.probe is not None
     answer, since = process.probe.answer, process.probe.since
     if suspicion is not None:
@@ -120,7 +133,7 @@ def _unhealthy(process: Process, suspicion: datetime | None, now: datetime) -> S
         return SeenReplica(process, Phase.UNREADY, reason, in_rotation=True, check_again_at=look_at)
     give_up_at = since + timedelta(seconds=UNHEALTHY_S_MAX)
     if now >= give_up_at:
-        return _failed(process, f"unhealthy for {UNHEALTHY_S_MAX:g} s: {answer}", at=now)
+        return _failed(process, _why_given_up(service, process), at=now)
     return SeenReplica(process, Phase.UNREADY, answer, check_again_at=give_up_at)
 
 

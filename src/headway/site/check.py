@@ -28,7 +28,7 @@ def check(described: Described) -> Iterator[Finding]:
 
 def check_limits(described: Described) -> Iterator[Finding]:
     service_count = len(described.site.services)
-    if not service_count and described.is_readable("services"):
+    if not service_count and described.is_sound("services"):
         message = "no service is described"
         help_ = "add one: `services: {frontend: {run: python -m search.frontend}}`"
         yield Finding("HW053", ("services",), message, help_)

@@ -12,7 +12,7 @@ from headway.site import later, limits
 from headway.site.finding import Finding, from_refused
 from headway.site.problem import quoted
 from headway.site.refused import Refused
-from headway.site.shaping import shape_at
+from headway.site.shaping import SHAPES, shape_at
 from headway.site.tree import Mapping, Node, Path, Scalar
 from headway.site.values import one_of
 
@@ -84,7 +84,10 @@ def targets(root: Mapping, text: str) -> tuple[Path, ...]:
     first, *rest = text.split(".")
     if not rest and first not in SITE_KEYS and first != "entry":
         message = f"{quoted(text)} is not a path to a key"
-        raise Refused("HW050", message, f'write `"{first[:40]}.replicas": 1` on one line')
+        raise Refused("HW050", message, _longer_path(first))
+    if first == "services" and len(rest) > 1:
+        message = f"{quoted(text)} matches nothing: paths begin with the service"
+        raise Refused("HW050", message, f"write {quoted('.'.join(rest))}")
     if first in SITE_KEYS and not rest:
         return ((first,),)
     if first == "secrets":
@@ -104,6 +107,15 @@ def targets(root: Mapping, text: str) -> tuple[Path, ...]:
         message = f"{quoted(text)} matches nothing: no such call is described"
         raise Refused("HW050", message, "describe the call in the service, then its size here")
     return tuple(("services", name, *inside) for name in chosen)
+
+
+def _longer_path(text: str) -> str:
+    """What was probably meant by one word alone."""
+    if text in SHAPES["services", "*"].model_fields:
+        return f'write `"*.{text}"` for every service, or name one: `"<service>.{text}"`'
+    if text == "secrets":
+        return 'write `"secrets.<name>": {file: …}`'
+    return f'write `"{text[:40] or "<service>"}.replicas": 1`, with the whole path on one line'
 
 
 def _inside(parent: Path, rest: list[str], text: str) -> Path:

@@ -58,5 +58,26 @@ WORDS: dict[str, dict[str, str]] = {
 }
 REPLICAS_RANGE = "write one number: `replicas: 3`; `headway scale` changes it while running"
 
+# What a service's keys are called elsewhere, and what to write here.
+OTHER_NAMES = {
+    "cmd": "write `run`",
+    "command": "write `run`",
+    "entrypoint": "write `run`",
+    "exec": "write `run`",
+    "environment": "write `env`",
+    "depends_on": "write `calls`; a call may be `optional: true`",
+    "needs": "write `calls`; a call may be `optional: true`",
+    "healthcheck": "write `health`",
+    "health_check": "write `health`",
+    "instances": "write `replicas`",
+    "scale": "write `replicas`",
+    "count": "write `replicas`",
+    "port": "Headway chooses the port and passes it as $PORT",
+    "ports": "Headway chooses the port and passes it as $PORT",
+    "restart": "leave it out; a service that ends is started again",
+    "image": "write in `run` how the program is started; there are no images",
+    "timeout": "write `deadline` in the caller's `calls`, or `timeout` in `health` or `entry`",
+}
+
 # The same thing under another name.
 SAME_WORDS = {"least-request": "least-loaded"}

@@ -37,7 +37,7 @@ class Shape(BaseModel):
 class HealthShape(Shape):
     """How a replica says whether it wants traffic."""
 
-    example: ClassVar[str] = "health: {expect: connect}"
+    example: ClassVar[str] = "health: {path: /healthz}` or `health: {expect: connect}"
 
     path: f.UrlPath | None = Field(
         default=None, description="asked with GET; /healthz if not given"

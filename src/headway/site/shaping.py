@@ -101,8 +101,8 @@ def unknown_key(path: Path) -> Finding:
         return Finding("HW016", path, "merge keys are not supported", help_, on_key=True)
     where = ".".join(str(p) for p in path[:-1])
     message = f"unknown key {quoted(key)}" + (f" in {quoted(where)}" if where else "")
-    if key == "port" and parent is shape.ServiceShape:
-        help_ = "Headway chooses the port and passes it as $PORT"
+    if parent is shape.ServiceShape and key in later.OTHER_NAMES:
+        help_ = later.OTHER_NAMES[key]
     elif home := _home_of(key):
         help_ = f"`{key}` belongs {home}"
     else:
@@ -147,7 +147,10 @@ def _misspelt(details: Iterable[Any]) -> set[Path]:
     found: set[Path] = set()
     for path in unknown[:SUGGESTIONS_MAX]:
         parent = shape_at(path[:-1])
-        meant = nearest(str(path[-1]), list(parent.model_fields)) if parent else ""
+        other = later.OTHER_NAMES.get(str(path[-1]), "") if parent is shape.ServiceShape else ""
+        meant = other.split("`")[1] if other.startswith("write `") else ""
+        if parent and not meant:
+            meant = nearest(str(path[-1]), list(parent.model_fields))
         if meant:
             found.add((*path[:-1], meant))
     return found

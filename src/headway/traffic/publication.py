@@ -84,14 +84,18 @@ def replicas_of(endpoints: Resource) -> frozenset[str]:
 
 def disagreements(expected: Iterable[Document], told: Mapping[str, str]) -> list[str]:
     """Where Envoy does not run what was published, in sentences."""
-    # The table is read once for all listeners, and counted under one of them: only the end is sure.
-    versions = {name[name.find("rds.") if ".rds." in name else 0 :]: v for name, v in told.items()}
+    versions = by_kind(told)
     return [
         f"Envoy runs {document.path} in version {versions.get(document.version_stat) or 'none'}, "
         f"not in the published version {document.version}"
         for document in expected
         if versions.get(document.version_stat) != document.version
     ]
+
+
+def by_kind(told: Mapping[str, str]) -> dict[str, str]:
+    """Envoy's statistics; those of the route table without the listener that read it first."""
+    return {name[name.find("rds.") if ".rds." in name else 0 :]: v for name, v in told.items()}
 
 
 def _document(

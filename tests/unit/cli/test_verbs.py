@@ -94,7 +94,7 @@ def test_up_shows_every_service_as_it_becomes_ready(headway: Headway) -> None:
     assert lines[0].startswith("shop  5 replicas of 2 services, from site.yaml (")
     assert any(line.split()[:3] == ["ok", "frontend", "2/2"] for line in lines)
     assert any(line.split()[:3] == ["ok", "ads", "3/3"] for line in lines)
-    assert lines[-1] == "Running in the background. Next: headway status, or headway down"
+    assert lines[-2:] == ["Running in the background.", "Next: headway status ; headway down"]
 
 
 def test_up_again_has_nothing_to_do(headway: Headway, daemon: StrawControl) -> None:
@@ -112,8 +112,8 @@ def test_up_says_why_a_service_failed(headway: Headway) -> None:
     assert said.code == 1
     assert "FAILED  ads  0/3  health check never passed in 30 s" in said.out
     assert "GET http://127.0.0.1:41000/healthz  ->  connection refused (14 tries)" in said.out
-    assert "exited 1 after 0.2 s, 3 restarts" in said.out
-    assert "ads-0: FileNotFoundError: words.txt" in said.out
+    assert "ads-0: exited 1 after 0.2 s, 3 restarts" in said.out
+    assert "log       FileNotFoundError: words.txt" in said.out
     assert "headway logs ads | headway why ads | headway down" in said.out
     status = headway("status")
     assert status.out.startswith("shop/production  FAILED  ads: health check never passed")

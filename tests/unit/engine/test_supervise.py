@@ -141,3 +141,12 @@ def test_back_off_lies_between_half_and_all_of_its_step_and_never_above_the_limi
 def test_back_off_of_two_replicas_that_died_together_differs() -> None:
     first, second = (backoff_s(f"web-{n}", incarnation=1, attempt=5) for n in (1, 2))
     assert first != second
+
+
+def test_what_we_ended_because_it_failed_says_why_and_not_by_which_signal() -> None:
+    probe = heard(ok=False, answer="connection refused", first_ok_at=None)
+    given_up = replace(
+        process("web-1", probe=probe), stopping_since=after(30), exit=Exit(after(31), -9)
+    )
+    (judged,) = judge(service(start_s=30), [given_up], after(31))
+    assert judged.reason == "never healthy in 30 s: connection refused"

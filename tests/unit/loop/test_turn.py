@@ -20,8 +20,8 @@ from headway.testing.world import SimulatedWorld
 WEB = ServiceName("web")
 
 
-def settled(count: int = 3, **kinds: int) -> SimulatedWorld:
-    world = SimulatedWorld(1, desired(wish(count=count, **kinds)))
+def settled(count: int = 3, *, ready_min: int | None = None) -> SimulatedWorld:
+    world = SimulatedWorld(1, desired(wish(count=count, ready_min=ready_min)))
     asyncio.run(world.turns(150))  # long enough that every life counts as a good one
     assert world.ready("web") == count
     return world
@@ -83,7 +83,7 @@ def test_a_replica_leaves_envoy_before_it_is_drained() -> None:
         order.append(type(action).__name__)
         return await perform(action, epoch)  # type: ignore[arg-type]
 
-    world.traffic.publish = publishing  # type: ignore[method-assign]
+    world.traffic.publish = publishing  # type: ignore[method-assign, assignment]
     world.engine.perform = performing  # type: ignore[method-assign, assignment]
     override(world, ScaleTo(WEB, 2))
     asyncio.run(world.look())

@@ -152,12 +152,12 @@ def obey(replicas: Sequence[SeenReplica], chosen: Plan) -> list[SeenReplica]:
                 life = seen(name, Phase.STARTING, release=release)
                 known[name] = replace(life, process=replace(life.process, incarnation=incarnation))
             case Drain(replica=name):
-                life = known[name].process
-                draining = replace(life, draining_since=NOON, connections=0)
+                leaving = known[name].process
+                draining = replace(leaving, draining_since=NOON, connections=0)
                 known[name] = SeenReplica(draining, Phase.DRAINING, "")
             case Stop(replica=name):
-                life = replace(known[name].process, stopping_since=NOON)
-                known[name] = SeenReplica(life, Phase.STOPPING, "")
+                told = replace(known[name].process, stopping_since=NOON)
+                known[name] = SeenReplica(told, Phase.STOPPING, "")
             case Forget(replica=name):
                 known.pop(name, None)
     return list(known.values())

@@ -234,3 +234,13 @@ def test_expanding_and_reading_again_gives_the_same_site(environment: str) -> No
     again = read(expand(site))
     assert again.problems == ()
     assert again.site == site
+
+
+def test_a_key_under_the_name_it_has_elsewhere_is_one_problem_with_our_name_for_it() -> None:
+    (problem,) = read(service("command: ./serve")).problems
+    assert (problem.code, problem.help) == ("HW011", "write `run`")
+
+
+def test_a_service_that_cannot_be_read_is_still_a_service() -> None:
+    text = with_services("frontend: {run: x, calls: {index: {}}}", "index: [x]")
+    assert [p.code for p in read(text).problems] == ["HW015"]

@@ -63,6 +63,14 @@ class Cgroups:
             assert parent is not None
             _rmdir(parent / name)
 
+    def sweep(self) -> None:
+        """Remove the leaves of lives that nobody remembers; one that is in use stays."""
+        for parent in {self.tree, self.memory, self.cpu} - {None}:
+            assert parent is not None
+            for leaf in parent.glob("*/"):
+                with contextlib.suppress(OSError):
+                    leaf.rmdir()
+
     def remove_all(self) -> None:
         for parent in {self.tree, self.memory, self.cpu} - {None}:
             assert parent is not None

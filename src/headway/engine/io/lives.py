@@ -77,6 +77,7 @@ class Lives:
             started = procfs.starttime(pid)
             if started is not None:
                 procfs.kill(pid, started)
+        self._cgroups.sweep()
         self._save()
 
     def admit(self, epoch: int) -> None:

@@ -93,6 +93,8 @@ class LocalEngine:
         self._prober = Prober(rates, now=clock.now, heard=self._heard)
         self._tasks: set[asyncio.Task[None]] = set()
         self._counting: asyncio.Task[None] | None = None
+        self._is_aiming = False
+        self._is_closed = False
         hello: Message = {"epoch": epoch}
         if guard is not None:
             hello["guard"] = {
@@ -264,12 +266,17 @@ class LocalEngine:
         self._after_change()
 
     def _after_change(self) -> None:
-        self._aim()
+        if not self._is_aiming:  # a burst of news is one look at what to probe
+            self._is_aiming = True
+            asyncio.get_running_loop().call_soon(self._aim)
         if self._counting is None and any(r.is_draining for r in self._sight.replicas()):
             self._counting = self._spawn(self._count_connections())
         self.changed.set()
 
     def _aim(self) -> None:
+        self._is_aiming = False
+        if self._is_closed:
+            return
         targets: dict[Target, Probe | None] = {}
         for replica in self._sight.replicas():
             health = self._health.get(replica.service)
@@ -342,8 +349,9 @@ class LocalEngine:
         return task
 
     async def _let_go(self) -> None:
-        await self._prober.close()
+        self._is_closed = True
         await self._link.close()
+        await self._prober.close()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -33,6 +33,7 @@ STOP_GRACE_S = 2.0
 QUIET_LOOKS = 5  # a connection may still wait to be accepted when none is open
 GENERATION_PATH = "generation.json"
 VERSIONS = "(cds|lds|rds.*|cluster.*)%5C.version_text$"
+WORKERS = "^server%5C.concurrency$"
 # By listener address; the admin's own listener would count the connection that asks.
 CONNECTIONS = "^listener%5C.%5B%5Ea%5D.*downstream_cx_active$"
 
@@ -150,8 +151,6 @@ class Envoy:
             self._remember(Generations(serving=old))
             raise
         self._remember(Generations(serving=new, leaving=old))
-        for host, port in await self.admin(new).listening():
-            steer(host, port, number=self._workers)  # each worker has a socket of its own
         await self._drain(self.admin(old))
         await self._keeper.unkeep(_name(old), STOP_GRACE_S)
         self._remember(Generations(serving=new))
@@ -226,6 +225,10 @@ class Envoy:
         """Until its last connection has ended, at most for the drain time."""
         end_s = time.monotonic() + DRAIN_S
         try:
+            # Each of its workers has a socket of its own; the next number is the newcomer's.
+            workers = int((await admin.stats(WORKERS))["server.concurrency"])
+            for host, port in await admin.listening():
+                steer(host, port, number=workers)
             await admin.drain()
             quiet_looks = 0
             while time.monotonic() < end_s and quiet_looks < QUIET_LOOKS:

@@ -33,6 +33,7 @@ from headway.traffic.listeners import ROUTES_PATH
 from headway.traffic.publication import (
     Document,
     Documents,
+    by_kind,
     disagreements,
     documents,
     replicas_of,
@@ -48,7 +49,8 @@ TAKEN_WITHIN_S = 3.0
 LOOK_EVERY_S = 0.005
 # Requests that began on the old routes may be retried on the old cluster for this long.
 RETIRED_KEPT_S = 15.0
-TAKING_STATS = "^(cluster_manager|listener_manager)%5C."
+TAKING_STATS = "^(cluster_manager|listener_manager)%5C.|%5C.rds%5C."
+WARMING_STATS = ("cluster_manager.warming_clusters", "listener_manager.total_listeners_warming")
 VERSION_STATS = "version_text$"
 
 
@@ -185,6 +187,7 @@ class FileTraffic:
         if self._unwritten([made.clusters]):
             self._write([made.clusters])
             await self._taken(made.clusters, before)
+        routes_changed = bool(self._unwritten([made.routes]))
         self._write([made.routes])
         if self._unwritten([made.listeners]):
             self._write([made.listeners])
@@ -193,13 +196,15 @@ class FileTraffic:
             except TrafficError:
                 del self._written[made.listeners.path]  # the port may be free next time
                 raise
+        if routes_changed and made.routes in self._expected:
+            await self._taken(made.routes, before)
 
     async def _counted(self) -> Mapping[Admin, Mapping[str, str]]:
         """What each Envoy that answers says about itself; the others will read the files."""
         counted = {}
         for admin in self._admins():
             with contextlib.suppress(AdminUnreachableError):
-                counted[admin] = await admin.stats(TAKING_STATS)
+                counted[admin] = by_kind(await admin.stats(TAKING_STATS))
         return counted
 
     async def _taken(self, document: Document, before: Mapping[Admin, Mapping[str, str]]) -> None:
@@ -239,16 +244,12 @@ class FileTraffic:
 
 
 async def _taken_by(admin: Admin, document: Document, before: Mapping[str, str]) -> None:
-    manager = document.version_stat.partition(".")[0]
     rejected = document.version_stat.replace("version_text", "update_rejected")
-    warming = {
-        "cluster_manager": "cluster_manager.warming_clusters",
-        "listener_manager": "listener_manager.total_listeners_warming",
-    }[manager]
     end_s = _now() + TAKEN_WITHIN_S
     while _now() < end_s:
-        told = await admin.stats(TAKING_STATS)
-        if told.get(document.version_stat) == document.version and told.get(warming) == "0":
+        told = by_kind(await admin.stats(TAKING_STATS))
+        warm = all(told.get(name, "0") == "0" for name in WARMING_STATS)
+        if told.get(document.version_stat) == document.version and warm:
             return
         if told.get(rejected) != before.get(rejected):
             reasons = _refusals(await admin.dump("dynamic_listeners"))
