@@ -30,7 +30,7 @@ demo: demo-ready
 	@echo "Try it:  search, and meanwhile kill -9 any replica"
 	@echo "  $(BIN)/headway status --replicas   what runs, with its pids"
 	@echo "  $(BIN)/headway why frontend        what Headway did about it, and why"
-	@echo "  make demo-down                         end it"
+	@echo "  make demo-down                        end it"
 
 demo-down:
 	@if [ -x $(BIN)/headway ]; then $(BIN)/headway down --site search --yes; else echo "Nothing is installed, so nothing runs."; fi

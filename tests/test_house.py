@@ -51,7 +51,7 @@ def test_pure_code_never_awaits() -> None:
     found = [
         f"{name(path)}:{f.lineno} {f.name}"
         for path, tree in TREES.items()
-        if path.is_relative_to(source) and path != source / "daemon.py"
+        if path.is_relative_to(source) and path.name not in {"daemon.py", "assembly.py"}
         if not FACES & set(path.relative_to(source).parts)
         for f in functions(tree)
         if isinstance(f, ast.AsyncFunctionDef)

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import blake2s
@@ -24,6 +24,7 @@ from headway.engine.io.listeners import listening_ports
 from headway.engine.io.local import LocalEngine
 from headway.engine.io.probe import ProbeRates
 from headway.engine.io.wire import SOCKET_NAME
+from headway.loop.clock import SteadyClock
 from headway.loop.ports import Engine
 from headway.model.errors import EngineError, SecretError
 from headway.model.host import Host
@@ -47,6 +48,7 @@ WEB = ServiceName("web")
 HOST = Host(HostName("here"), "here", "127.0.0.1", 2.0, 1 << 30, 2.0)
 RATES = ProbeRates(unclear_every_s=0.04, clear_every_s=1.0, unclear_for_s=3.0)
 WAIT_S_MAX = 15.0
+BLOCK_TRIES_MAX = 10
 BIN = Path(sys.executable).parent
 
 
@@ -107,14 +109,6 @@ class EngineWorld(Protocol):
         ...
 
 
-class SteadyClock:
-    def __init__(self) -> None:
-        self._zero = datetime.now(UTC) - timedelta(seconds=time.monotonic())
-
-    def now(self) -> datetime:
-        return self._zero + timedelta(seconds=time.monotonic())
-
-
 class LocalWorld:
     def __init__(self, directory: Path, *, public_listen_allowed: bool = False) -> None:
         self.directory = directory
@@ -122,6 +116,18 @@ class LocalWorld:
         self.secrets = {"token": "planted-secret"}
         self._public_listen_allowed = public_listen_allowed
         self.engine = self.new_engine(epoch=1)
+
+    async def begin(self) -> None:
+        """In another block when somebody was faster in this one."""
+        for _ in range(BLOCK_TRIES_MAX):
+            try:
+                return await self.engine.start()
+            except EngineError as error:
+                if "is taken" not in str(error):
+                    raise
+            self.ports = _block()
+            self.engine = self.new_engine(epoch=1)
+        raise EngineError("no free block of ports")
 
     def new_engine(self, *, epoch: int) -> LocalEngine:
         """As a daemon makes it that comes after."""
@@ -132,7 +138,7 @@ class LocalWorld:
             host=HOST,
             epoch=epoch,
             secrets=self._secret,
-            clock=SteadyClock(),
+            clock=SteadyClock(time.time, time.monotonic),
             rates=RATES,
             public_listen_allowed=self._public_listen_allowed,
             guard=None,
@@ -183,7 +189,8 @@ class LocalWorld:
 
     def _look_for_leaks(self) -> None:
         if (self.directory / SOCKET_NAME).exists():
-            os.kill(self.engine.keeper_pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self.engine.keeper_pid, signal.SIGKILL)
         left = procfs.marked(self.marker_prefix)
         for pid in (pid for pids in left.values() for pid in pids):
             os.kill(pid, signal.SIGKILL)
@@ -232,7 +239,7 @@ async def local_world(
     directory: Path, *, public_listen_allowed: bool = False
 ) -> AsyncIterator[LocalWorld]:
     world = LocalWorld(directory, public_listen_allowed=public_listen_allowed)
-    await world.engine.start()
+    await world.begin()
     try:
         yield world
     finally:

@@ -1,8 +1,9 @@
 """A small HTTP server whose health and manners the tests set: `small_backend.py NAME PORT`.
 
-`/healthz` says what `/set?health=…` told it last. `/slow?ms=50` takes its time, `/hang` takes for
-ever, `/drop` reads the request and ends the connection without an answer; an upgrade is echoed.
-Every answer bears the server's name; `/seen` lists the `id` headers of all requests that were read.
+`/healthz` says what `/set?health=…` told it last; `/set?pace_ms=…` makes it slow. `/slow?ms=50`
+takes its time, `/hang` takes for ever, `/drop` reads the request and ends the connection
+without an answer; an upgrade is echoed. Every answer bears the server's name; `/seen` lists the
+`id` headers of all requests that were read.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ class Backend:
         self.name = name
         self.health = "OK"
         self.health_ms = 0.0
+        self.pace_ms = 0.0
         self.seen: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,6 +68,7 @@ class Backend:
             case "/set":
                 self.health = asked.get("health", self.health)
                 self.health_ms = float(asked.get("health_ms", self.health_ms))
+                self.pace_ms = float(asked.get("pace_ms", self.pace_ms))
                 return 200, "set"
             case "/slow":
                 await asyncio.sleep(float(asked["ms"]) / 1000)
@@ -76,7 +79,7 @@ class Backend:
             case "/status":
                 return int(asked["code"]), "as asked"
             case _:
-                pass
+                await asyncio.sleep(self.pace_ms / 1000)
         return 200, json.dumps(headers)
 
 

@@ -6,7 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.contracts.engine_world import (
@@ -26,6 +29,7 @@ from tests.contracts.engine_world import (
 from headway.engine.io import procfs, wire
 from headway.engine.io.keeper_link import start_keeper
 from headway.model.errors import EngineError, StaleEpochError
+from headway.model.observed import Process
 
 pytestmark = pytest.mark.contract
 
@@ -78,6 +82,39 @@ def test_a_killed_keeper_comes_back_and_adopts_what_runs(headway_home: Path) -> 
         assert process.exit.status is None  # it was not that keeper's child
         await stop(w, "web-2")
         await ended(w, "web-2")
+
+    run(headway_home, story)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_keeper_killed_at_any_moment_starts_nothing_twice_and_loses_nothing(
+    headway_home: Path, seed: int
+) -> None:
+    chance = Random(seed)
+
+    async def start_or_replace(w: LocalWorld, name: str) -> None:
+        known = [p for p in await everything(w) if p.replica == name]
+        if not known or known[0].exit is not None:
+            incarnation = known[0].incarnation + 1 if known else 1
+            await start(w, name, w.command("sleep", "600"), incarnation=incarnation)
+        elif chance.random() < 0.5:
+            with suppress(ProcessLookupError):
+                os.kill(known[0].pid, signal.SIGKILL)
+
+    async def story(w: LocalWorld) -> None:
+        names = [f"web-{n}" for n in range(4)]
+        for _ in range(6):
+            before = w.engine.keeper_pid
+            moment_s = chance.uniform(0.0, 0.04)
+            asyncio.get_running_loop().call_later(moment_s, os.kill, before, signal.SIGKILL)
+            await asyncio.gather(*(start_or_replace(w, name) for name in names))
+            await eventually(partial(lambda pid: w.engine.keeper_pid != pid, before))
+
+        def is_accounted_for(found: tuple[Process, ...]) -> bool:
+            marked = procfs.marked(w.marker_prefix).values()
+            return {p.pid for p in found if not p.exit} == {pid for pids in marked for pid in pids}
+
+        await until(w, is_accounted_for)
 
     run(headway_home, story)
 

@@ -248,6 +248,13 @@ def test_a_server_that_is_not_python_sees_the_flag_before_its_end(
     assert not flag.exists()
 
 
+def test_a_flag_left_behind_by_an_earlier_life_means_nothing(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    flag.touch()
+    with headway_run("sh", "-c", 'test ! -e "$HW_DRAIN_FILE"', HW_DRAIN_FILE=str(flag)) as process:
+        assert process.wait(LIMIT_S) == 0
+
+
 def test_a_server_that_does_not_end_is_killed_at_the_limit(
     tmp_path: Path, eventually: Eventually
 ) -> None:

@@ -180,3 +180,15 @@ def test_requests_alternate_under_round_robin(headway_home: Path) -> None:
         assert abs(counts["web-0"] - counts["web-1"]) <= 0.1 * counts.total()
 
     run(headway_home, story)
+
+
+def test_a_slow_replica_gets_less_under_least_loaded(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        await w.serve("web-0", "web-1")
+        await w.tell("web-1", "/set?pace_ms=100")
+        async with load(w.entry_port, 8) as running:
+            await eventually(lambda: running.replicas()["web-1"] >= 3)
+        counts = running.replicas()
+        assert counts["web-1"] < 0.3 * counts.total(), counts
+
+    run(headway_home, story)

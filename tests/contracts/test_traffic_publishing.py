@@ -25,6 +25,7 @@ from headway.model.desired import Arrow
 from headway.model.errors import TrafficError
 from headway.model.ids import ServiceName
 from headway.model.site import Health
+from headway.traffic.io.watches import LIMIT_FILE, require_watches
 
 pytestmark = pytest.mark.contract
 
@@ -183,6 +184,16 @@ async def says(w: World, words: str) -> bool:
     return any(words in line for line in await w.traffic.confirm())
 
 
+def test_an_envoy_that_started_empty_takes_the_first_publication(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        await w.envoy.ensure()
+        await w.serve("web-0")
+        assert await w.traffic.confirm() == []
+        assert (await w.ask()).status == 200
+
+    run(headway_home, story)
+
+
 def test_a_restarted_envoy_serves_from_its_files_alone(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0", "web-1")
@@ -238,3 +249,14 @@ def test_on_a_full_disk_the_dead_still_leave(
     run = [*own_mounts, script, sys.executable, "-c", FULL_DISK, str(headway_home)]
     done = subprocess.run(run, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_more_file_watches_than_the_kernel_gives_are_refused_before_envoy_aborts(
+    not_run: Callable[[str], NoReturn],
+) -> None:
+    if not LIMIT_FILE.exists():
+        not_run("this kernel does not count file watches so")
+    require_watches(0)
+    with pytest.raises(TrafficError, match="file watches") as refused:
+        require_watches(1_000_000)
+    assert "sysctl" in refused.value.remedy

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.contracts.traffic_world import LIMITS, SmallKeeper, World, load, world
+from tests.contracts.traffic_world import LIMITS, SmallKeeper, World, eventually, load, world
 
 from headway.model.errors import TrafficError
 from headway.traffic.io.envoy import Envoy, find_envoy
@@ -39,6 +39,7 @@ def test_a_twin_takes_over_without_a_failed_request(headway_home: Path) -> None:
         assert w.keeper.kept.keys() == {"envoy-2"}
         assert await w.traffic.confirm() == []
         await w.publish("web-0")
+        await eventually(lambda: w.healthy("web-0"))
         assert (await w.ask()).replica == "web-0"
 
     run(headway_home, story)

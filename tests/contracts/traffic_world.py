@@ -320,6 +320,10 @@ class World:
     def signal(self, name: str, number: signal.Signals) -> None:
         os.kill(self.backends[name].pid, number)
 
+    def envoy_said(self) -> str:
+        logs = sorted(self.directory.glob("envoy-*.log"))
+        return "\n".join(f"{log.name}: {log.read_text()[-2000:]}" for log in logs)
+
     async def close(self) -> None:
         await self.traffic.close()
         for name in list(self.keeper.kept):
@@ -335,6 +339,9 @@ async def world(directory: Path) -> AsyncIterator[World]:
     made = World(directory)
     try:
         yield made
+    except Exception as error:
+        error.add_note(made.envoy_said())
+        raise
     finally:
         await made.close()
 

@@ -134,6 +134,7 @@ class Parent:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         for number in (*ENDING, signal.SIGCHLD, *_named(FORWARDED)):
             signal.signal(number, _heard)
+        _lower(self._flag)  # a flag that an earlier life left behind means nothing now
         self._child = start(command, {**os.environ, "HW_DRAIN_FILE": self._flag})
         try:
             return self._stand_by(wake)

@@ -166,7 +166,8 @@ class Service:
             return Answer(405, b"only GET and HEAD\n")
         match path:
             case "/healthz":
-                self.checks.start()  # those that were added late too
+                if self.phase is Phase.SERVING:
+                    self.checks.start()  # those that were added late too
                 why_not = self.why_not_healthy()
                 return Answer(503, why_not.encode()) if why_not else OK
             case "/metrics":

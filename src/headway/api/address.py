@@ -9,6 +9,7 @@ from headway.model.errors import HeadwayError
 
 SOCKET_NAME = "headwayd.sock"
 LOG_NAME = "headwayd.log"
+LOCK_NAME = "headwayd.lock"  # there while a headwayd looks after this home
 PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 
 
@@ -26,6 +27,10 @@ def socket_path(home: Path) -> Path:
 
 def log_path(home: Path) -> Path:
     return home / LOG_NAME
+
+
+def lock_path(home: Path) -> Path:
+    return home / LOCK_NAME
 
 
 @contextlib.contextmanager

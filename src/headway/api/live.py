@@ -6,25 +6,21 @@ Who builds an environment's parts (engine, Envoy, loop) is not known here: `daem
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
 
 import headway
 from headway.api.control import (
     AcceptedView,
     ApplyView,
     BadRequestError,
-    ChangeKind,
-    ChangeView,
     ConflictError,
     DaemonView,
     DenialView,
     EnvironmentView,
-    EnvoyView,
     EventPage,
     EventView,
     Fact,
@@ -32,7 +28,6 @@ from headway.api.control import (
     LogPage,
     NotFoundError,
     PlanView,
-    ServiceView,
     SiteSource,
     StalePlanError,
     StatusView,
@@ -40,18 +35,18 @@ from headway.api.control import (
 )
 from headway.api.draft import Draft, check_entry_port, draft
 from headway.api.history import why_view
-from headway.api.views import callers_first, service_view, worst
+from headway.api.plans import counted, plan_view
+from headway.api.running import Running
+from headway.api.views import worst
 from headway.journal.io.sqlite import SqliteJournal
 from headway.journal.rows import StoredEnvironment
-from headway.loop.environment import Environment
 from headway.loop.ports import Clock
-from headway.loop.turn import Turn, Wanted
+from headway.loop.turn import Wanted
 from headway.model.actor import Actor
 from headway.model.desired import Desired, DesiredService
-from headway.model.errors import EngineError, HeadwayError, JournalError
+from headway.model.errors import EngineError, JournalError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, PlanId, ReplicaId, ServiceName
-from headway.model.observed import Phase
 from headway.model.override import (
     Change,
     DrainReplica,
@@ -61,46 +56,14 @@ from headway.model.override import (
     ScaleTo,
 )
 from headway.model.site import Kind, Site
-from headway.planning.diff import Difference, diff
-from headway.planning.resolve import going_down
 
 HUMAN_OVERRIDE_S = 24 * 3600.0
 TAIL_LINES = 8
 WHY_EVENTS_MAX = 40
 
 
-class Logs(Protocol):
-    """Where replicas' output is read."""
-
-    def tail(self, replica: ReplicaId, lines: int) -> tuple[str, ...]: ...
-
-    def page(self, replicas: tuple[ReplicaId, ...], lines: int, after: str | None) -> LogPage: ...
-
-
-class Proxy(Protocol):
-    """The environment's Envoy, for people."""
-
-    async def view(self) -> EnvoyView: ...
-
-    async def replace(self) -> None: ...
-
-
-@dataclass(slots=True)
-class Running:
-    """One environment and its parts, as assembled by the daemon."""
-
-    stored: StoredEnvironment
-    described: Desired  # what the description says, also while it goes down
-    environment: Environment
-    logs: Logs
-    proxy: Proxy
-    doctor: Callable[[], tuple[Fact, ...]]
-    heed: Callable[[Site, Desired], None]  # engine and secrets learn of a new description
-    replacing: asyncio.Task[None] | None = None
-    proxy_failure: str = ""
-
-
 Assemble = Callable[[StoredEnvironment, Site, Desired, Wanted], Running]
+Claim = Callable[[StoredEnvironment], Awaitable[None]]  # its ports; EngineError when taken
 
 
 class LiveControl:
@@ -113,12 +76,14 @@ class LiveControl:
         journal: SqliteJournal,
         clock: Clock,
         assemble: Assemble,
+        claim: Claim,
         started_at: datetime,
     ) -> None:
         self._home = home
         self._journal = journal
         self._clock = clock
         self._assemble = assemble
+        self._claim = claim
         self._started_at = started_at
         self._running: dict[EnvironmentId, Running] = {}
         self._applying = asyncio.Lock()  # one change of a description at a time
@@ -162,48 +127,12 @@ class LiveControl:
 
     async def status(self, environment: EnvironmentId) -> StatusView:
         running = self._find(environment)
-        loop, stored = running.environment, running.stored
-        last = loop.last
-        envoy = await running.proxy.view()
-        trouble = [*loop.trouble]
-        if running.proxy_failure:
-            trouble.append(running.proxy_failure)
-        services: tuple[ServiceView, ...] = ()
-        if last is not None:
-            tails = _tails(running, last)
-            services = tuple(
-                service_view(
-                    last.steps[name],
-                    turn=last,
-                    wanted=loop.wanted,
-                    failures=loop.failures,
-                    tails=tails,
-                )
-                for name in callers_first(last)
-                if name in last.steps
-            )
-        settled = last is not None and not trouble and all(s.settled for s in services)
-        return StatusView(
-            id=environment,
-            at=self._clock.now(),
-            digest=stored.digest[:7],
-            file=str(Path(stored.directory) / Path(stored.file).name),
-            applied_at=stored.applied_at,
-            going_down=stored.going_down,
-            settled=settled and last is not None and last.wanted is loop.wanted and envoy.ok,
-            failed=any(s.failed for s in services) or bool(trouble),
-            services=services,
-            entry_url=_entry_url(running.described) if envoy.ok else "",
-            latency_budget_s=running.described.latency_budget_s,
-            envoy=envoy,
-            journal=await self._journal_view(),
-            trouble=tuple(trouble),
-        )
+        return await running.status(self._clock.now(), await self._journal_view())
 
     async def plan(self, source: SiteSource, environment: EnvironmentId, actor: Actor) -> PlanView:
         del actor  # seeing is free; the route has authorized it
         made = await self._draft(source, environment)
-        return self._plan_view(made, environment)
+        return plan_view(made, environment, self._running.get(environment))
 
     async def apply(
         self,
@@ -215,7 +144,7 @@ class LiveControl:
     ) -> ApplyView:
         async with self._applying:
             made = await self._draft(source, environment)
-            view = self._plan_view(made, environment)
+            view = plan_view(made, environment, self._running.get(environment))
             if plan is not None and plan != view.id:
                 raise StalePlanError(
                     f"plan {plan} is not what would happen now",
@@ -226,9 +155,11 @@ class LiveControl:
                 return ApplyView(environment, True, running.stored.digest[:7], view)
             check_entry_port(made.described, running.described if running else None)
             stored = self._stored(source, environment, made)
-            text = f"applied {source.file}: {_counted(view)}"
+            text = f"applied {source.file}: {counted(view)}"
             event = self._event(environment, "apply", str(environment), text, actor)
             await self._journal.put_environment(stored, [event])
+            if running is None:
+                made, stored = await self._with_ports(source, made, stored)
             await self._take_on(stored, made.site, made.described)
             return ApplyView(environment, False, stored.digest[:7], view)
 
@@ -239,7 +170,7 @@ class LiveControl:
             text = "going down, and its state and logs with it" if purge else "going down"
             event = self._event(environment, "down", str(environment), text, actor)
             await self._journal.put_environment(stored, [event])
-            _wish_for(running, stored, running.described)
+            running.wish(stored, running.described)
             return AcceptedView(f"{environment} is {text}")
 
     async def why(self, environment: EnvironmentId, service: ServiceName) -> WhyView:
@@ -344,7 +275,7 @@ class LiveControl:
         text = "Envoy is replaced by a twin"
         event = self._event(environment, "replace-envoy", "envoy", text, actor)
         await self._journal.record([event])
-        running.replacing = asyncio.create_task(_replace_proxy(running), name="replace Envoy")
+        running.replacing = asyncio.create_task(running.replace_proxy(), name="replace Envoy")
         return AcceptedView(text)
 
     async def audit(self, denial: DenialView) -> None:
@@ -391,34 +322,20 @@ class LiveControl:
             f"{environment} has no service or replica `{name}`", remedy=f"services: {known}"
         )
 
-    async def _draft(self, source: SiteSource, environment: EnvironmentId) -> Draft:
+    async def _draft(
+        self,
+        source: SiteSource,
+        environment: EnvironmentId,
+        taken: AbstractSet[int] = frozenset(),
+    ) -> Draft:
         running = self._running.get(environment)
         others = {r.stored.ports["block"] for e, r in self._running.items() if e != environment}
         return await draft(
             source,
             environment,
             known_ports=running.stored.ports if running else {},
-            taken_blocks=others,
+            taken_blocks=others | taken,
             secrets_folder=self._home / "secrets",
-        )
-
-    def _plan_view(self, made: Draft, environment: EnvironmentId) -> PlanView:
-        running = self._running.get(environment)
-        before = running.described if running else None
-        differences = diff(before, made.described)
-        basis = f"{environment} {running.stored.digest if running else ''} {made.digest}"
-        if running is not None:
-            overridden = [repr(o) for o in running.environment.wanted.overrides]
-            basis += f" {running.stored.applied_at} {running.stored.going_down} {overridden}"
-        return PlanView(
-            id=PlanId(f"p-{sha256(basis.encode()).hexdigest()[:6]}"),
-            environment=environment,
-            unchanged=running is not None and not differences,
-            changes=tuple(_change_view(d) for d in differences),
-            starts=sum(d.starts for d in differences),
-            stops=sum(d.stops for d in differences),
-            restarts=sum(d.restarts for d in differences),
-            warnings=made.warnings,
         )
 
     def _stored(
@@ -437,6 +354,19 @@ class LiveControl:
             releases=made.releases,
         )
 
+    async def _with_ports(
+        self, source: SiteSource, made: Draft, stored: StoredEnvironment
+    ) -> tuple[Draft, StoredEnvironment]:
+        """Make the block of ports ours. One that was free a moment ago may be taken: once more."""
+        try:
+            await self._claim(stored)
+        except EngineError:
+            made = await self._draft(source, stored.id, {stored.ports["block"]})
+            stored = self._stored(source, stored.id, made)
+            await self._journal.put_environment(stored, [])
+            await self._claim(stored)
+        return made, stored
+
     async def _take_on(self, stored: StoredEnvironment, site: Site, described: Desired) -> None:
         """The journal has it; now the loop shall want it."""
         running = self._running.get(stored.id)
@@ -445,7 +375,7 @@ class LiveControl:
             self.adopt(self._assemble(stored, site, described, wanted))
             return
         running.heed(site, described)
-        _wish_for(running, stored, described)
+        running.wish(stored, described)
 
     def _by_hand(self, change: Change, actor: Actor, reason: str) -> Override:
         now = self._clock.now()
@@ -489,60 +419,3 @@ class LiveControl:
         except JournalError as error:
             return JournalView(False, str(error))
         return JournalView(True, f"{count:,} events, {size_bytes / 1e6:.1f} MB")
-
-
-def _wish_for(running: Running, stored: StoredEnvironment, described: Desired) -> None:
-    running.stored, running.described = stored, described
-    before = running.environment.wanted
-    wish = going_down(described) if stored.going_down else described
-    running.environment.wish(replace(before, described=wish, version=before.version + 1))
-
-
-async def _replace_proxy(running: Running) -> None:
-    try:
-        await running.proxy.replace()
-        running.proxy_failure = ""
-    except HeadwayError as error:
-        running.proxy_failure = f"Envoy was not replaced: {error}"
-
-
-def _tails(running: Running, last: Turn) -> Mapping[ReplicaId, tuple[str, ...]]:
-    """The last lines of those that are in trouble; nobody else's log is read for a status."""
-    in_trouble = {Phase.FAILED, Phase.UNREADY}
-    wanted = {
-        r.id
-        for step in last.steps.values()
-        for r in step.replicas
-        if r.phase in in_trouble
-        or (r.id in running.environment.failures and r.phase is not Phase.READY)
-    }
-    tails: dict[ReplicaId, tuple[str, ...]] = {}
-    for replica in sorted(wanted)[:20]:
-        try:
-            tails[replica] = running.logs.tail(replica, TAIL_LINES)
-        except (OSError, EngineError):
-            tails[replica] = ()
-    return tails
-
-
-def _change_view(difference: Difference) -> ChangeView:
-    return ChangeView(
-        kind=ChangeKind(difference.kind),
-        subject=difference.subject,
-        what=difference.what,
-        before=difference.before,
-        after=difference.after,
-        effect=difference.effect,
-        restarts=difference.restarts,
-    )
-
-
-def _counted(view: PlanView) -> str:
-    counts = {"starts": view.starts, "stops": view.stops, "replacements": view.restarts}
-    said = [f"{count} {what}" for what, count in counts.items() if count]
-    return ", ".join(said) or "no replica changes"
-
-
-def _entry_url(described: Desired) -> str:
-    entry = described.entry
-    return f"http://localhost:{entry.port}/" if entry is not None else ""

@@ -47,6 +47,12 @@ def actor_of(scope: Scope) -> Actor | None:
     return Actor(user_name(uid), Role.ADMIN)
 
 
+def stranger(scope: Scope) -> str:
+    """Who was turned away, for the journal."""
+    uid = scope.get("state", {}).get(PEER_UID)
+    return "unknown" if uid is None else user_name(uid)
+
+
 def user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 
 from headway.access.authorize import Denied, Verb, authorize
 from headway.api.control import Control, DenialView
-from headway.api.peer import actor_of
+from headway.api.peer import actor_of, stranger
 from headway.api.problem import DeniedError
 from headway.api.wire import Name
 from headway.model.actor import Actor
@@ -31,11 +31,12 @@ class Permit:
     async def __call__(self, request: Request) -> Actor:
         path = request.path_params
         environment = environment_of(path["site"], path["name"]) if "site" in path else None
-        subject = path.get("service") or path.get("replica") or str(environment or "")
+        last_word = request.url.path.rpartition("/")[2]
+        subject = path.get("service") or path.get("replica") or str(environment or last_word)
         actor = actor_of(request.scope)
         decision = authorize(actor, self.verb, subject)
         if isinstance(decision, Denied):
-            who = actor.name if actor else "unknown"
+            who = actor.name if actor else stranger(request.scope)
             denial = DenialView(who, self.verb, subject, decision.reason, environment)
             await control_of(request).audit(denial)
             raise DeniedError(decision.reason, remedy=decision.remedy)

@@ -2,10 +2,12 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import click
 
+from headway.api.address import lock_path
 from headway.cli.duration_option import Duration
 from headway.cli.follow import Progress, looks, may_be_interrupted, not_settled
 from headway.cli.headwayd import ensure_running
@@ -53,14 +55,12 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
 
 
 def _until_headwayd_left(session: Session) -> None:
-    """It leaves by itself when it looks after nothing any more."""
+    """It leaves by itself when it looks after nothing any more, and its lock is the last to go."""
     deadline = time.monotonic() + LEAVES_WITHIN_S
-    while time.monotonic() < deadline:
-        try:
-            if session.client.get("/environments"):
-                return
-        except Trouble:
-            return
+    while lock_path(session.home).exists() and time.monotonic() < deadline:
+        with suppress(Trouble):
+            if session.client.reachable() and session.client.get("/environments"):
+                return  # it has others to look after
         time.sleep(LOOK_EVERY_S)
 
 

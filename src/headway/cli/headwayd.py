@@ -1,6 +1,7 @@
 """Start headwayd when it is not there. It outlives the command and the terminal."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from headway.cli.client import Client
 from headway.cli.show import clean
 from headway.cli.trouble import Trouble
 
+LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 START_S_MAX = 10.0
 LOOK_EVERY_S = 0.05
 LOG_LINES_SHOWN = 10
@@ -50,7 +52,7 @@ def ensure_running(home: Path, client: Client) -> bool:
 def _log_of(home: Path) -> Iterator[IO[bytes]]:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = log_path(home).open("ab")
+        log = os.fdopen(os.open(log_path(home), LOG_FLAGS, 0o600), "ab")
     except OSError as error:
         raise Trouble(
             "failed",

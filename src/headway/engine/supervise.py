@@ -18,7 +18,7 @@ from headway.model.site import Kind, Service
 
 UNHEALTHY_S_MAX = 10.0  # a replica that was healthy and is not for this long has failed
 SUSPECT_S_MAX = 120.0
-RAN_WELL_S = 10.0  # a life this long, once healthy, starts the count of attempts anew
+RAN_WELL_S = 3.0  # a life that was healthy for this long starts the count of attempts anew
 BACKOFF_BASE_S = 0.1
 BACKOFF_S_MAX = 30.0
 
@@ -99,8 +99,8 @@ def _why_given_up(service: Service, process: Process) -> str:
 
 
 def _failed(process: Process, reason: str, *, at: datetime) -> SeenReplica:
-    was_healthy = process.probe is not None and process.probe.first_ok_at is not None
-    ran_well = was_healthy and at - process.started_at >= timedelta(seconds=RAN_WELL_S)
+    healthy_at = process.probe.first_ok_at if process.probe is not None else None
+    ran_well = healthy_at is not None and at - healthy_at >= timedelta(seconds=RAN_WELL_S)
     attempt = 0 if ran_well else process.attempt + 1
     wait_s = backoff_s(process.replica, incarnation=process.incarnation, attempt=attempt)
     retry_at = at + timedelta(seconds=wait_s)

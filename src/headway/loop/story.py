@@ -10,7 +10,6 @@ from headway.model.ids import EnvironmentId, ReplicaId
 from headway.model.observed import Phase, SeenReplica
 from headway.model.plan import Action, Drain, Forget, Outcome, Start, Stop
 
-
 TROUBLED = frozenset({Phase.FAILED, Phase.UNREADY})
 
 

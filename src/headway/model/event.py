@@ -1,4 +1,4 @@
-"""What happened, in the order it happened. The journal keeps it; nothing is ever changed afterwards."""
+"""What happened, in the order it happened. The journal keeps it; nothing is changed afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

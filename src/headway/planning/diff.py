@@ -103,6 +103,16 @@ def _changed(old: DesiredService, new: DesiredService) -> Iterator[Difference]:
             yield Difference(kind, new.service.name, what, before, after, effect)
 
 
+RELEASE_KEYS = {
+    "directory",
+    "drain",
+    "env",
+    "files",
+    "kind",
+    "resources",
+    "run",
+    "secrets",
+}
 ENVOY_KEYS = {"balance", "calls", "health", "overload", "protocol"}
 
 
@@ -130,7 +140,7 @@ def _resized(old: DesiredService, new: DesiredService, before: str, after: str) 
 def _in_release(what: str) -> bool:
     first, _, rest = what.partition(".")
     is_arrow = first == "calls" and "." not in rest  # a new arrow is a new variable
-    return first in {"run", "env", "files", "secrets", "resources", "kind", "directory"} or is_arrow
+    return first in RELEASE_KEYS or is_arrow
 
 
 def _described(wish: DesiredService) -> dict[str, str]:

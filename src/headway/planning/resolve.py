@@ -28,8 +28,8 @@ def resolve(described: Desired, overrides: Iterable[Override], now: datetime) ->
     services: dict[ServiceName, DesiredService] = dict(described.services)
     for override in in_force(overrides, now):
         before = services.get(override.change.service)
-        if before is None:
-            continue  # its service has left the description
+        if before is None or _lies_ahead(override.change, now):
+            continue  # its service has left the description, or the machine's clock was set back
         after = _apply(before, override.change)
         because = (*after.because, _sentence(override))
         services[override.change.service] = replace(after, because=because)
@@ -62,6 +62,11 @@ def next_expiry(overrides: Iterable[Override], now: datetime) -> datetime | None
 def scaled(service: DesiredService, count: int) -> DesiredService:
     """The same service with another count; `ready_min` follows it down, never up."""
     return replace(service, count=count, ready_min=min(service.ready_min, count))
+
+
+def _lies_ahead(change: Change, now: datetime) -> bool:
+    """A change that compares starts with a time still to come would replace for ever."""
+    return not isinstance(change, ScaleTo) and change.started_before > now
 
 
 def _apply(service: DesiredService, change: Change) -> DesiredService:

@@ -30,6 +30,7 @@ def package(
         "calls": sorted(call.callee for call in service.calls),  # each is a variable of the process
         "memory_bytes": service.resources.memory_bytes,
         "cpu": service.resources.cpu,
+        "drain_s": service.drain_s,  # told to the process, which ends itself within it
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     digest = sha256(text.encode()).hexdigest()
@@ -55,7 +56,9 @@ def file_candidates(service: Service) -> tuple[str, ...]:
 def launch(service: Service, *, directory: str, callee_urls: Iterable[tuple[str, str]]) -> Launch:
     """How to start a replica: the described command and environment plus one URL per callee."""
     urls = ((variable(callee), url) for callee, url in callee_urls)
-    env = {**dict(urls), **_with_paths(service.env or {}, directory)}
+    # Envoy has let go of a replica before it is told to end, so its own wait may be short.
+    manners = {"HW_DRAIN_S": f"{service.drain_s:g}", "HW_DRAIN_WAIT_S": "0.1"}
+    env = {**manners, **dict(urls), **_with_paths(service.env or {}, directory)}
     return Launch(
         argv=service.run,
         env=tuple(sorted(env.items())),

@@ -100,6 +100,9 @@ class SimulatedEngine:
 
     def _do(self, action: Action) -> Outcome:
         known = self._lives.get(action.replica)
+        is_other = known is not None and known.process.incarnation != action.incarnation
+        if is_other and not isinstance(action, Start):
+            return Outcome(action, ok=True, detail="meant for another life")
         match action:
             case Start():
                 return self._start(action, known)

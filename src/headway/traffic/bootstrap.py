@@ -12,6 +12,7 @@ from typing import Any
 
 from headway.traffic.resources import Body, Resource, Snapshot, extension
 from headway.traffic.routes import table
+from headway.traffic.snapshot import with_endpoints
 
 # Envoy refuses a path without a folder, so the folder is said.
 CLUSTERS_PATH = "./clusters.json"
@@ -41,8 +42,8 @@ def bootstrap(node: str, admin_socket: str, limits: Limits) -> Body:
 
 
 def candidate(snapshot: Snapshot) -> Body:
-    """The same resources without files to look into; every reference must resolve within."""
-    endpoints = {e.name: e.body for e in snapshot.endpoints}
+    """The structure without files to look into; every reference must resolve within."""
+    endpoints = {e.name: e.body for e in with_endpoints(snapshot, ()).endpoints}
     routes = {r.name: r.body for r in snapshot.routes}
     return {
         "static_resources": {

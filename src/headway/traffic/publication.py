@@ -46,13 +46,17 @@ class Documents:
         return (*self.endpoints, self.clusters, self.listeners)
 
 
+def endpoint_documents(snapshot: Snapshot) -> tuple[Document, ...]:
+    return tuple(
+        _document(endpoints_path(e.name), ENDPOINTS_TYPE, [e], f"cluster.{e.name}.version_text")
+        for e in snapshot.endpoints
+    )
+
+
 def documents(snapshot: Snapshot) -> Documents:
     doors = resource(TABLE, table(r.body for r in snapshot.routes))
     return Documents(
-        endpoints=tuple(
-            _document(endpoints_path(e.name), ENDPOINTS_TYPE, [e], f"cluster.{e.name}.version_text")
-            for e in snapshot.endpoints
-        ),
+        endpoint_documents(snapshot),
         clusters=_document(
             CLUSTERS_PATH, CLUSTER_TYPE, snapshot.clusters, "cluster_manager.cds.version_text"
         ),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from headway.model.desired import Desired
 from headway.model.ids import ServiceName
-from headway.model.observed import SeenReplica
+from headway.model.observed import Process, SeenReplica
 from headway.model.site import Protocol
 from headway.traffic.clusters import cluster, service_of
 from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
@@ -22,38 +22,45 @@ def snapshot(
     desired: Desired, in_rotation: Sequence[SeenReplica], *, entry_address: str
 ) -> Snapshot:
     """`in_rotation` is believed: who is in it gets traffic, who is not gets none."""
+    return with_endpoints(structure(desired, entry_address=entry_address), in_rotation)
+
+
+def structure(desired: Desired, *, entry_address: str) -> Snapshot:
+    """All but the endpoints: what stays the same while replicas come and go."""
     clusters = {name: cluster(desired.services[name].service) for name in _callees(desired)}
     doors = [*_arrows(desired, clusters), *_entry(desired, clusters, entry_address)]
-    served = [r for r in in_rotation if r.process.service in clusters]
     return Snapshot(
         clusters=_by_name(clusters.values()),
-        endpoints=_by_name(endpoints(c.name, served) for c in clusters.values()),
+        endpoints=(),
         listeners=_by_name(listener for listener, _ in doors),
         routes=_by_name(routes for _, routes in doors if routes),
-        replicas=frozenset(r.id for r in served),
+        replicas=frozenset(),
     )
 
 
-def with_retired(
-    now: Snapshot, in_rotation: Sequence[SeenReplica], retired: Iterable[Resource]
-) -> Snapshot:
+def with_retired(now: Snapshot, retired: Iterable[Resource]) -> Snapshot:
     """Keep clusters that no new request goes to, for those that are still on their way.
 
-    Their endpoints follow too: a replica that leaves has to leave everywhere before it is quiet.
+    They get endpoints like all others: a replica that leaves leaves everywhere.
     """
     known = {c.name for c in now.clusters}
     kept = [c for c in retired if c.name not in known]
-    return replace(
-        now,
-        clusters=_by_name([*now.clusters, *kept]),
-        endpoints=_by_name([*now.endpoints, *(endpoints(c.name, in_rotation) for c in kept)]),
-    )
+    return replace(now, clusters=_by_name([*now.clusters, *kept]))
 
 
-def endpoints(cluster_name: str, in_rotation: Iterable[SeenReplica]) -> Resource:
+def with_endpoints(now: Snapshot, in_rotation: Sequence[SeenReplica]) -> Snapshot:
+    """Every cluster with the replicas of its service."""
+    by_service: dict[ServiceName, list[Process]] = {service_of(c.name): [] for c in now.clusters}
+    for replica in in_rotation:
+        if replica.process.service in by_service:
+            by_service[replica.process.service].append(replica.process)
+    made = [_endpoints(c.name, by_service[service_of(c.name)]) for c in now.clusters]
+    replicas = frozenset(p.replica for processes in by_service.values() for p in processes)
+    return replace(now, endpoints=tuple(made), replicas=replicas)
+
+
+def _endpoints(cluster_name: str, processes: Iterable[Process]) -> Resource:
     """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005)."""
-    service = service_of(cluster_name)
-    processes = [r.process for r in in_rotation if r.process.service == service]
     # By address, so that two lives that claim the same one count once.
     by_address = {(p.address, p.port): p for p in sorted(processes, key=lambda p: p.incarnation)}
     members = [

@@ -104,8 +104,8 @@ def test_another_user_is_denied_and_the_attempt_is_written_down(
         client.post(f"{SHOP}/apply", site_body)
     assert caught.value.code == "denied"
     assert caught.value.remedy
-    assert [d.verb for d in control.denials] == ["apply"]
-    with pytest.raises(Trouble, match="may not see"):
+    assert [(d.verb, d.actor) for d in control.denials] == [("apply", "uid:4000000")]
+    with pytest.raises(Trouble, match="may not see environments"):
         client.get("/environments")
 
 

@@ -40,6 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     monkeypatch.setenv("HEADWAY_HOME", str(home))
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("headway.cli.down.LEAVES_WITHIN_S", 0.0)  # a straw daemon never leaves
     return place
 
 

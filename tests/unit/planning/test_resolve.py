@@ -111,3 +111,9 @@ def test_the_next_expiry_is_the_first_that_lies_ahead() -> None:
 def test_what_is_resolved_could_always_be_planned(overrides: list[Override]) -> None:
     service = resolve(desired(wish(count=3)), overrides, after(25)).services[WEB]
     assert 0 <= service.ready_min <= service.count
+
+
+def test_a_restart_stamped_in_the_future_waits_for_its_time_rather_than_restart_for_ever() -> None:
+    ahead = Override(RestartBefore(WEB, after(60)), Rank.HUMAN, "anna", "", NOON, after(900))
+    assert resolve(desired(wish()), [ahead], after(1)).services[WEB].restart_before is None
+    assert resolve(desired(wish()), [ahead], after(60)).services[WEB].restart_before == after(60)

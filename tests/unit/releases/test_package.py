@@ -36,7 +36,7 @@ def test_counts_deadlines_and_balance_do_not() -> None:
     called = replace(WEB, calls=(Call(ServiceName("db"), deadline_s=0.1),))
     slower = replace(called, calls=(Call(ServiceName("db"), deadline_s=0.2),))
     assert digest(called) == digest(slower)
-    assert digest(WEB) == digest(replace(WEB, replicas=9, balance=Balance.ROUND_ROBIN, drain_s=1))
+    assert digest(WEB) == digest(replace(WEB, replicas=9, balance=Balance.ROUND_ROBIN))
 
 
 def test_the_id_is_the_beginning_of_the_digest() -> None:
@@ -68,10 +68,14 @@ def test_a_relative_path_in_the_environment_reaches_the_process_as_an_absolute_o
         directory="/site",
         callee_urls=[("spell-check", "http://127.0.0.1:1")],
     )
-    assert dict(made.env) == {
-        "WORDS": "/site/words.txt",
-        "HW_SPELL_CHECK_URL": "http://127.0.0.1:1",
-    }
+    env = dict(made.env)
+    assert env["WORDS"] == "/site/words.txt"
+    assert env["HW_SPELL_CHECK_URL"] == "http://127.0.0.1:1"
+
+
+def test_a_process_is_told_how_long_its_drain_may_take() -> None:
+    made = launch(replace(WEB, drain_s=30), directory="/site", callee_urls=[])
+    assert dict(made.env)["HW_DRAIN_S"] == "30"
 
 
 def test_secret_names_are_found_inside_longer_values() -> None:

@@ -53,7 +53,8 @@ def test_all_listeners_share_one_table() -> None:
 def test_the_candidate_looks_into_no_file() -> None:
     text = json.dumps(candidate(SNAPSHOT))
     assert "path_config_source" not in text
-    assert "web-1" in text
+    assert "load_assignment" in text
+    assert "web>web" in text
 
 
 def test_envoy_agrees_when_every_version_is_the_published_one() -> None:

@@ -13,7 +13,7 @@ from headway.model.site import Balance, Call, Entry, Expect, Health, Overload, P
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.publication import replicas_of
 from headway.traffic.resources import Snapshot
-from headway.traffic.snapshot import snapshot, with_retired
+from headway.traffic.snapshot import snapshot, with_endpoints, with_retired
 
 WEB, INDEX, FRONT = ServiceName("web"), ServiceName("index"), ServiceName("front")
 
@@ -106,7 +106,7 @@ def test_a_retired_cluster_keeps_its_body_and_follows_the_replicas() -> None:
     old = made(site(), seen("web-0"))
     slow = replace(wish("web").service, health=Health(timeout_s=0.3))
     new = made(site(replace(wish("web"), service=slow), wish("index")), seen("web-1"))
-    both = with_retired(new, [seen("web-1")], old.clusters)
+    both = with_endpoints(with_retired(new, old.clusters), [seen("web-1")])
     assert len(both.clusters) == 3
     assert old.clusters[1] in both.clusters
     webs = [e for e in both.endpoints if e.name.startswith("web@")]

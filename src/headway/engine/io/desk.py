@@ -26,7 +26,6 @@ class Desk:
     def __init__(self, guardian: Guardian, capabilities: Mapping[str, str]) -> None:
         self.lives: Lives  # set once, by the keeper, before anyone is served
         self.leaving = asyncio.Event()
-        self.retired = False  # leaving for good
         self._guardian = guardian
         self._capabilities = dict(capabilities)
         self._clients: set[asyncio.StreamWriter] = set()
@@ -165,7 +164,6 @@ class Desk:
         del request
         self.lives.retire()
         self._guardian.release()
-        self.retired = True
         self.leaving.set()
         return {}
 

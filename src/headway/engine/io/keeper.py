@@ -99,8 +99,6 @@ async def _keep(directory: Path, server: socket.socket) -> None:
     ]
     await asyncio.wait(chores, return_when=asyncio.FIRST_COMPLETED)
     serving.close()
-    if desk.retired:
-        (directory / wire.SOCKET_NAME).unlink(missing_ok=True)
     await asyncio.sleep(0.05)  # the last answers are on their way
     for chore in chores:
         chore.cancel()

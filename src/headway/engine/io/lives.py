@@ -18,7 +18,7 @@ from headway.engine.io.cgroups import Cgroups
 from headway.engine.io.life import Life
 from headway.engine.io.record import Kept, Record
 from headway.engine.io.spawn import Command
-from headway.engine.io.wire import BUSY, CONFLICT, STALE_EPOCH, Message, Refused
+from headway.engine.io.wire import BUSY, CONFLICT, SOCKET_NAME, STALE_EPOCH, Message, Refused
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 LIVES_MAX = 800  # each takes a file descriptor, of which there are 1,024 by default
@@ -172,6 +172,8 @@ class Lives:
         self._lives.clear()
         self._save()
         self._cgroups.remove_all()
+        # Gone before the answer: whoever looks for a keeper from now on starts a new one.
+        (self._directory / SOCKET_NAME).unlink(missing_ok=True)
 
     def _add(self, record: Record) -> Life:
         life = Life(record, self._cgroups, self._changed)

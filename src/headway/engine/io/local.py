@@ -36,6 +36,10 @@ CONNECTIONS_EVERY_S = 0.05
 class Clock(Protocol):
     def now(self) -> datetime: ...
 
+    def at(self, monotonic_s: float) -> datetime:
+        """The time at which the machine's monotonic clock showed this."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -87,7 +91,7 @@ class LocalEngine:
         self._secrets = secrets
         self._clock = clock
         self._public_listen_allowed = public_listen_allowed
-        self._sight = Sight(clock.now())
+        self._sight = Sight(clock.at)
         self._health: Mapping[ServiceName, Health] = {}
         self._keeping: dict[str, _Keeping] = {}
         self._prober = Prober(rates, now=clock.now, heard=self._heard)
@@ -219,8 +223,8 @@ class LocalEngine:
             return
         port = self._ports.take({replica.port for replica in self._sight.replicas()})
         own = environment.replica_names(action, str(self._environment_id), port)
-        env = environment.full_environment(action.launch, _base(), own, self._secrets)
-        argv = [environment.fill_in(word, env, self._secrets) for word in action.launch.argv]
+        # A secret may come from a command that takes its time.
+        argv, env = await asyncio.to_thread(self._command, action, own)
         await self._link.ask(
             "start",
             **which,
@@ -237,6 +241,13 @@ class LocalEngine:
                 "port": port,
             },
         )
+
+    def _command(
+        self, action: Start, own: Mapping[str, str]
+    ) -> tuple[list[str], Mapping[str, str]]:
+        env = environment.full_environment(action.launch, _base(), own, self._secrets)
+        argv = [environment.fill_in(word, env, self._secrets) for word in action.launch.argv]
+        return argv, env
 
     async def _ask_to_keep(self, name: str) -> None:
         keeping = self._keeping[name]
@@ -291,27 +302,28 @@ class LocalEngine:
         if replica is None or not replica.may_serve:
             return
         known = replica.facts.probe
-        is_first_ok = probe.ok and (known is None or known.first_ok_at is None)
-        is_news = known is None or known.ok != probe.ok or is_first_ok
+        if probe.ok and (known is None or known.first_ok_at is None):
+            # Its first good word counts only once we know where it listens.
+            self._spawn(self._look_at_listeners(replica, probe, address))
+            return
+        is_news = known is None or known.ok != probe.ok
         replica.facts.probe = probe
         self._see(replica)
-        if is_first_ok:
-            replica.facts.address = address
-            self._spawn(self._look_at_listeners(replica))
-        elif is_news:
+        if is_news:
             self._spawn(self._note(replica))
 
     def _see(self, replica: Replica) -> None:
         self._sight.touched(replica)
         self.changed.set()
 
-    async def _look_at_listeners(self, replica: Replica) -> None:
+    async def _look_at_listeners(self, replica: Replica, probe: Probe, address: str) -> None:
         """Once it answers: where does it really listen, and may it?"""
-        facts, port = replica.facts, replica.port
+        facts = replica.facts
         found = await asyncio.to_thread(listeners.of_tree, replica.record)
-        facts.address = sockets.serving_address(found, port, facts.address)
+        facts.address = sockets.serving_address(found, replica.port, address)
         if not self._public_listen_allowed:
             facts.objection = sockets.objection(found)
+        facts.probe = probe
         self._see(replica)
         await self._note(replica)
 

@@ -5,9 +5,9 @@ gets the very same object.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -53,8 +53,8 @@ class Replica:
 
 
 class Sight:
-    def __init__(self, now: datetime) -> None:
-        self._zero = now - timedelta(seconds=time.monotonic())
+    def __init__(self, at: Callable[[float], datetime]) -> None:
+        self._at = at  # from the keeper's time, CLOCK_MONOTONIC, to the daemon's
         self._replicas: dict[str, Replica] = {}
         self._kept: dict[str, Record] = {}
         self._built: dict[ServiceName, tuple[Process, ...]] = {}
@@ -62,7 +62,7 @@ class Sight:
 
     def when(self, monotonic_s: float) -> datetime:
         """The keeper's time as the clock of this daemon shows it."""
-        return self._zero + timedelta(seconds=monotonic_s)
+        return self._at(monotonic_s)
 
     def replace_all(self, lives: list[dict[str, Any]]) -> None:
         listed = [from_json(life) for life in lives]
@@ -175,11 +175,15 @@ class Sight:
         if probe is None or probe.first_ok_at is None:
             return None
         return {
-            "since_s": (probe.since - self._zero).total_seconds(),
-            "first_ok_s": (probe.first_ok_at - self._zero).total_seconds(),
+            "since_s": self._monotonic_s(probe.since),
+            "first_ok_s": self._monotonic_s(probe.first_ok_at),
             "ok": probe.ok,
             "asked": probe.asked,
             "answer": probe.answer,
             "address": facts.address,
             "objection": facts.objection,
         }
+
+    def _monotonic_s(self, moment: datetime) -> float:
+        now_s = time.monotonic()
+        return now_s - (self._at(now_s) - moment).total_seconds()

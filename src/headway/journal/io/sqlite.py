@@ -134,8 +134,8 @@ class SqliteJournal:
         """Events, and bytes of the file."""
         query = sa.select(sa.func.max(event.c.id))
         count = await self._read(lambda c: c.execute(query).scalar() or 0)
-        path = self._engine.url.database
-        return count, Path(path).stat().st_size if path else 0
+        pages = sa.text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return count, await self._read(lambda c: int(c.execute(pages).scalar_one()))
 
     async def close(self) -> None:
         await self._run(self._engine.dispose)

@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,12 +37,13 @@ from headway.traffic.publication import (
     by_kind,
     disagreements,
     documents,
+    endpoint_documents,
     replicas_of,
     resources_of,
     version_of,
 )
 from headway.traffic.resources import Resource, Snapshot
-from headway.traffic.snapshot import snapshot, with_retired
+from headway.traffic.snapshot import structure, with_endpoints, with_retired
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,10 @@ class FileTraffic:
         self._approved = ""  # the structure that Envoy agreed to last
         self._refused: tuple[str, RefusedError] | None = None  # not asked again at each turn
         self._last: tuple[Desired, tuple[SeenReplica, ...]] | None = None
-        self._expected: tuple[Document, ...] = ()
+        self._wanted: tuple[Desired, Snapshot] | None = None  # the last description, worked out
+        self._settled: Snapshot | None = None  # the structure that Envoy runs
+        self._structure: tuple[Document, ...] = ()
+        self._endpoints: tuple[Document, ...] = ()
         self._sweeper: asyncio.Task[None] | None = None
         self._read_back()
 
@@ -101,7 +106,7 @@ class FileTraffic:
         for admin in self._admins():
             try:
                 told = await admin.stats(VERSION_STATS)
-                said += disagreements(self._expected, told)
+                said += disagreements((*self._endpoints, *self._structure), told)
                 said += _refusals(await admin.dump("dynamic_listeners"))
             except TrafficError as error:
                 said.append(str(error))
@@ -132,72 +137,88 @@ class FileTraffic:
         self._routed = frozenset(ReplicaId(r) for r in replicas)
 
     async def _publish(self, desired: Desired, in_rotation: Sequence[SeenReplica]) -> None:
-        fresh = snapshot(desired, in_rotation, entry_address=self._entry_address)
-        try:
-            await self._approve(fresh)
-        except TrafficError:
-            self._write_endpoints(in_rotation)
-            raise
-        self._retire(fresh)
-        whole = with_retired(fresh, in_rotation, [self._clusters[n] for n in self._retired_at])
-        made = documents(whole)
-        self._expected = made.all() if fresh.routes else made.without_routes()
-        self._write(made.endpoints)
-        self._routed = fresh.replicas
-        if self._unwritten((made.clusters, made.routes, made.listeners)):
-            await self._restructure(made)
-            self._clusters = {c.name: c for c in whole.clusters}
-            self._remove_unused(made)
-
-    async def _approve(self, fresh: Snapshot) -> None:
-        structure = fresh.structure
-        if structure == self._approved:
+        wanted = self._structure_of(desired)
+        # First of all, and whatever becomes of the rest: nobody dead stays in the endpoints.
+        self._write_endpoints(Snapshot(self._known(), (), (), (), frozenset()), in_rotation)
+        if wanted is self._settled and not self._retired_at:
             return
-        if self._refused is not None and self._refused[0] == structure:
+        await self._approve(wanted)
+        self._retire(wanted)
+        whole = with_retired(wanted, [self._clusters[name] for name in self._retired_at])
+        await self._restructure(self._write_endpoints(whole, in_rotation))
+        self._start_of_retirement()
+        self._settled = wanted
+
+    def _structure_of(self, desired: Desired) -> Snapshot:
+        if self._wanted is None or self._wanted[0] != desired:
+            self._wanted = (desired, structure(desired, entry_address=self._entry_address))
+        return self._wanted[1]
+
+    def _known(self) -> tuple[Resource, ...]:
+        return tuple(self._clusters[name] for name in sorted(self._clusters))
+
+    def _write_endpoints(self, whole: Snapshot, in_rotation: Sequence[SeenReplica]) -> Snapshot:
+        filled = with_endpoints(whole, in_rotation)
+        self._endpoints = endpoint_documents(filled)
+        self._write(self._endpoints)
+        self._routed = filled.replicas
+        return filled
+
+    async def _approve(self, wanted: Snapshot) -> None:
+        version = wanted.structure
+        if version == self._approved:
+            return
+        if self._refused is not None and self._refused[0] == version:
             _, refusal = self._refused
             raise RefusedError(str(refusal), remedy=refusal.remedy)
         known = self._clusters.keys()
-        require_watches(sum(c.name not in known for c in fresh.clusters) * len(self._admins()))
+        require_watches(sum(c.name not in known for c in wanted.clusters) * len(self._admins()))
         try:
-            await validate(self._binary, self._directory, fresh)
+            await validate(self._binary, self._directory, wanted)
         except RefusedError as error:
-            self._refused = (structure, error)
+            self._refused = (version, error)
             raise
-        self._approved = structure
+        self._approved = version
         self._refused = None
 
-    def _retire(self, fresh: Snapshot) -> None:
-        """Note which clusters lost their routes, and let go of those that did so long ago."""
-        used = {c.name for c in fresh.clusters}
+    def _retire(self, wanted: Snapshot) -> None:
+        """Note which clusters lose their routes, and let go of those that lost them long ago."""
+        used = {c.name for c in wanted.clusters}
         now_s = time.monotonic()
-        since = {name: self._retired_at.get(name, now_s) for name in self._clusters.keys() - used}
+        since = {n: self._retired_at.get(n, math.inf) for n in self._clusters.keys() - used}
         self._retired_at = {n: at for n, at in since.items() if now_s - at < self._retired_kept_s}
 
-    def _write_endpoints(self, in_rotation: Sequence[SeenReplica]) -> None:
-        """Only for clusters that Envoy has: who may get traffic, under the old structure."""
-        nothing = Snapshot((), (), (), (), frozenset())
-        kept = with_retired(nothing, in_rotation, self._clusters.values())
-        self._write(documents(kept).endpoints)
-        self._routed = frozenset(
-            ReplicaId(replica) for e in kept.endpoints for replica in replicas_of(e)
-        )
+    def _start_of_retirement(self) -> None:
+        """The routes have moved; only now the time of the clusters behind them begins."""
+        now_s = time.monotonic()
+        self._retired_at = {name: min(at, now_s) for name, at in self._retired_at.items()}
 
-    async def _restructure(self, made: Documents) -> None:
+    async def _restructure(self, whole: Snapshot) -> None:
+        made = documents(whole)
+        if not self._unwritten((made.clusters, made.routes, made.listeners)):
+            return
         before = await self._counted()
-        if self._unwritten([made.clusters]):
-            self._write([made.clusters])
-            await self._taken(made.clusters, before)
-        routes_changed = bool(self._unwritten([made.routes]))
+        await self._write_and_wait([made.clusters], before)
+        self._clusters = {c.name: c for c in whole.clusters}
+        spoken = [made.routes] if whole.routes else []  # Envoy reads it for HTTP listeners only
+        self._structure = (made.clusters, *spoken, made.listeners)
+        await self._write_and_wait([*spoken, made.listeners], before)
         self._write([made.routes])
-        if self._unwritten([made.listeners]):
-            self._write([made.listeners])
-            try:
-                await self._taken(made.listeners, before)
-            except TrafficError:
-                del self._written[made.listeners.path]  # the port may be free next time
-                raise
-        if routes_changed and made.routes in self._expected:
-            await self._taken(made.routes, before)
+        self._remove_unused(made)
+
+    async def _write_and_wait(
+        self, wanted: Sequence[Document], before: Mapping[Admin, Mapping[str, str]]
+    ) -> None:
+        """What Envoy does not take is written again next time: a port may be free by then."""
+        changed = self._unwritten(wanted)
+        self._write(changed)
+        try:
+            for document in reversed(changed):  # a new listener reads the routes
+                await self._taken(document, before)
+        except BaseException:
+            for document in changed:
+                self._written.pop(document.path, None)
+            raise
 
     async def _counted(self) -> Mapping[Admin, Mapping[str, str]]:
         """What each Envoy that answers says about itself; the others will read the files."""
@@ -230,10 +251,10 @@ class FileTraffic:
             self._written[document.path] = document.version
 
     async def _sweep(self) -> None:
-        """Publish the last wishes again when a retired cluster's time is over."""
-        while self._retired_at:
-            oldest_s = _now() - min(self._retired_at.values())
-            await asyncio.sleep(max(0.0, self._retired_kept_s - oldest_s))
+        """Publish what was wanted last again when a retired cluster's time is over."""
+        # One without a beginning waits for a publication that succeeds; that one sweeps again.
+        while math.isfinite(began_s := min(self._retired_at.values(), default=math.inf)):
+            await asyncio.sleep(max(0.0, began_s + self._retired_kept_s - _now()))
             async with self._one_at_a_time:
                 assert self._last is not None, "a cluster retires only by a publication"
                 try:
@@ -251,7 +272,7 @@ async def _taken_by(admin: Admin, document: Document, before: Mapping[str, str])
         warm = all(told.get(name, "0") == "0" for name in WARMING_STATS)
         if told.get(document.version_stat) == document.version and warm:
             return
-        if told.get(rejected) != before.get(rejected):
+        if int(told.get(rejected, "0")) > int(before.get(rejected, "0")):
             reasons = _refusals(await admin.dump("dynamic_listeners"))
             raise TrafficError(
                 f"Envoy refuses a part of {document.path}: {'; '.join(reasons) or 'see its log'}",

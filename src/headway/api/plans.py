@@ -1,0 +1,47 @@
+"""What applying a draft would do, as a plan that can be named, shown and refused when stale."""
+
+from hashlib import sha256
+
+from headway.api.control import ChangeKind, ChangeView, PlanView
+from headway.api.draft import Draft
+from headway.api.running import Running
+from headway.model.ids import EnvironmentId, PlanId
+from headway.planning.diff import Difference, diff
+
+
+def plan_view(made: Draft, environment: EnvironmentId, running: Running | None) -> PlanView:
+    """The same text against the same environment has the same id; anything else another."""
+    differences = diff(running.described if running else None, made.described)
+    basis = f"{environment} {made.digest}"
+    if running is not None:
+        stored, overrides = running.stored, running.environment.wanted.overrides
+        basis += f" {stored.digest} {stored.applied_at} {stored.going_down} {overrides!r}"
+    return PlanView(
+        id=PlanId(f"p-{sha256(basis.encode()).hexdigest()[:6]}"),
+        environment=environment,
+        unchanged=running is not None and not differences,
+        changes=tuple(_change_view(d) for d in differences),
+        starts=sum(d.starts for d in differences),
+        stops=sum(d.stops for d in differences),
+        restarts=sum(d.restarts for d in differences),
+        warnings=made.warnings,
+    )
+
+
+def counted(view: PlanView) -> str:
+    """`2 starts, 3 replacements`."""
+    counts = {"starts": view.starts, "stops": view.stops, "replacements": view.restarts}
+    said = [f"{count} {what}" for what, count in counts.items() if count]
+    return ", ".join(said) or "no replica changes"
+
+
+def _change_view(difference: Difference) -> ChangeView:
+    return ChangeView(
+        kind=ChangeKind(difference.kind),
+        subject=difference.subject,
+        what=difference.what,
+        before=difference.before,
+        after=difference.after,
+        effect=difference.effect,
+        restarts=difference.restarts,
+    )
