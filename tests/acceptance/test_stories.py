@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tests.acceptance.site_world import Site, command_of
+from tests.acceptance.site_world import Site
 
 pytestmark = pytest.mark.acceptance
 
@@ -182,7 +182,7 @@ def test_a_planted_secret_reaches_the_process_and_nothing_that_is_written_or_sai
         ["check", "site.yaml"],
     ):
         site.headway(*words, code=None)
-    (process,) = (p for p in site.processes() if "small_backend" in command_of(p))
+    (process,) = site.pids()
     with open(f"/proc/{process}/environ", "rb") as file:  # noqa: PTH123
         assert f"KEY={planted}".encode() in file.read().split(b"\0")
     assert not [out for out in site.outputs if planted in out]

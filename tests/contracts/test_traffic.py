@@ -187,6 +187,7 @@ def test_a_slow_replica_gets_less_under_least_loaded(headway_home: Path) -> None
         await w.serve("web-0", "web-1")
         await w.tell("web-1", "/set?pace_ms=100")
         async with load(w.entry_port, 8) as running:
+            await running.until(600)
             await eventually(lambda: running.replicas()["web-1"] >= 3)
         counts = running.replicas()
         assert counts["web-1"] < 0.3 * counts.total(), counts

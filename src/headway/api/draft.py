@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from headway.api.control import BadRequestError, ConflictError, SiteSource
 from headway.engine.io.blocks import ENVOY_PORTS, REPLICAS_MAX, choose_block, is_free
+from headway.journal.rows import StoredEnvironment
 from headway.loop.describe import describe, port_keys
 from headway.model.desired import Desired
 from headway.model.errors import SiteError
@@ -66,6 +68,24 @@ async def draft(
         ports=ports,
         digest=_digest(described),
         warnings=tuple(w.message for w in parsed.warnings),
+    )
+
+
+def to_store(
+    source: SiteSource, environment: EnvironmentId, made: Draft, now: datetime
+) -> StoredEnvironment:
+    """What the journal keeps of it: enough to go on after every process is gone."""
+    return StoredEnvironment(
+        id=environment,
+        text=source.text,
+        directory=source.directory,
+        file=source.file,
+        digest=made.digest,
+        applied_at=now,
+        going_down=False,
+        purge=False,
+        ports=made.ports,
+        releases=made.releases,
     )
 
 

@@ -33,7 +33,7 @@ from headway.api.control import (
     StatusView,
     WhyView,
 )
-from headway.api.draft import Draft, check_entry_port, draft
+from headway.api.draft import Draft, check_entry_port, draft, to_store
 from headway.api.history import why_view
 from headway.api.plans import counted, plan_view
 from headway.api.running import Running
@@ -58,9 +58,7 @@ from headway.model.override import (
 from headway.model.site import Kind, Site
 
 HUMAN_OVERRIDE_S = 24 * 3600.0
-TAIL_LINES = 8
 WHY_EVENTS_MAX = 40
-
 
 Assemble = Callable[[StoredEnvironment, Site, Desired, Wanted], Running]
 Claim = Callable[[StoredEnvironment], Awaitable[None]]  # its ports; EngineError when taken
@@ -154,7 +152,7 @@ class LiveControl:
             if running is not None and view.unchanged and not running.stored.going_down:
                 return ApplyView(environment, True, running.stored.digest[:7], view)
             check_entry_port(made.described, running.described if running else None)
-            stored = self._stored(source, environment, made)
+            stored = to_store(source, environment, made, self._clock.now())
             text = f"applied {source.file}: {counted(view)}"
             event = self._event(environment, "apply", str(environment), text, actor)
             await self._journal.put_environment(stored, [event])
@@ -292,8 +290,6 @@ class LiveControl:
         )
         await self._journal.record([event])
 
-    # Below: how.
-
     def _find(self, environment: EnvironmentId) -> Running:
         running = self._running.get(environment)
         if running is None:
@@ -338,22 +334,6 @@ class LiveControl:
             secrets_folder=self._home / "secrets",
         )
 
-    def _stored(
-        self, source: SiteSource, environment: EnvironmentId, made: Draft
-    ) -> StoredEnvironment:
-        return StoredEnvironment(
-            id=environment,
-            text=source.text,
-            directory=source.directory,
-            file=source.file,
-            digest=made.digest,
-            applied_at=self._clock.now(),
-            going_down=False,
-            purge=False,
-            ports=made.ports,
-            releases=made.releases,
-        )
-
     async def _with_ports(
         self, source: SiteSource, made: Draft, stored: StoredEnvironment
     ) -> tuple[Draft, StoredEnvironment]:
@@ -362,7 +342,7 @@ class LiveControl:
             await self._claim(stored)
         except EngineError:
             made = await self._draft(source, stored.id, {stored.ports["block"]})
-            stored = self._stored(source, stored.id, made)
+            stored = to_store(source, stored.id, made, self._clock.now())
             await self._journal.put_environment(stored, [])
             await self._claim(stored)
         return made, stored
@@ -399,8 +379,7 @@ class LiveControl:
         event = self._event(running.stored.id, kind, subject, text + why, actor)
         number = await self._journal.add_override(running.stored.id, override, [event])
         before = running.environment.wanted
-        now = self._clock.now()
-        alive = (o for o in before.overrides if o.expires_at > now)
+        alive = (o for o in before.overrides if o.expires_at > override.made_at)
         running.environment.wish(
             replace(before, overrides=(*alive, override), version=before.version + 1)
         )

@@ -3,6 +3,7 @@
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,8 +44,9 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
     if not yes and not session.json and sys.stdin.isatty():
         _ask(site, session.env, purge=purge)
     accepted = session.client.post(f"{path}/down", {"purge": purge})
+    pid = _headwayd_pid(session)
     after_s = _watch(session, path, wait_s)
-    _until_headwayd_left(session)
+    _until_headwayd_left(session, pid)
     if session.json:
         session.print_json({"accepted": accepted, "down": True})
     else:
@@ -54,14 +56,21 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
     return Exit.DONE
 
 
-def _until_headwayd_left(session: Session) -> None:
-    """It leaves by itself when it looks after nothing any more, and its lock is the last to go."""
+def _until_headwayd_left(session: Session, pid: int | None) -> None:
+    """It leaves by itself when it looks after nothing any more."""
     deadline = time.monotonic() + LEAVES_WITHIN_S
-    while lock_path(session.home).exists() and time.monotonic() < deadline:
+    while pid is not None and Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         with suppress(Trouble):
             if session.client.reachable() and session.client.get("/environments"):
                 return  # it has others to look after
         time.sleep(LOOK_EVERY_S)
+
+
+def _headwayd_pid(session: Session) -> int | None:
+    try:
+        return int(lock_path(session.home).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _nothing(session: Session) -> Exit:
