@@ -67,6 +67,19 @@ def test_a_caller_may_have_less_time_left(headway_home: Path) -> None:
     run(headway_home, story)
 
 
+@pytest.mark.parametrize("sent", ["60000", "301", "0", "-1", "soon", "99999999999999999999"])
+def test_no_caller_has_more_time_than_the_arrow_s_deadline(headway_home: Path, sent: str) -> None:
+    async def story(_: World, front: Client) -> None:
+        heard = told(await front.ask(headers={SENT: sent}))
+        assert heard[EXPECTED] == "300"
+        assert SENT not in heard
+        late = await front.ask("/hang", "POST", headers={SENT: sent})
+        assert late.status == 504
+        assert late.took_s < 0.6
+
+    run(headway_home, story)
+
+
 def test_a_caller_that_copies_its_user_s_address_keeps_its_deadline(headway_home: Path) -> None:
     async def story(_: World, front: Client) -> None:
         copied = {SENT: "120", "x-forwarded-for": "198.51.100.7"}

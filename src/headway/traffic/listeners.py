@@ -9,7 +9,7 @@ from typing import Any
 
 from headway.model.site import Protocol
 from headway.traffic.resources import SET, Resource, address, extension, resource, seconds
-from headway.traffic.routes import DOOR_HEADER, TABLE
+from headway.traffic.routes import CAP, CAP_TYPE, DOOR_HEADER, TABLE
 
 LOOPBACK = "127.0.0.1"
 ENTRY = "entry"
@@ -36,7 +36,9 @@ def arrow_listener(name: str, port: int, *, protocol: Protocol, cluster_name: st
     # A request with this header is taken for one from outside, and loses its deadline. Careless
     # callers copy it from the request that they answer.
     forget = {"remove": "x-forwarded-for"}
-    return _listener(name, LOOPBACK, port, _http(name, protocol, [forget], believed))
+    # Asks nothing by itself: the routes say whose deadline header it drops.
+    cap = extension(CAP, CAP_TYPE)
+    return _listener(name, LOOPBACK, port, _http(name, protocol, [forget], believed, [cap]))
 
 
 def entry_listener(
@@ -52,7 +54,7 @@ def entry_listener(
         "request_headers_timeout": seconds(HEADERS_DUE_S),
         "normalize_path": True,
     }
-    return _listener(ENTRY, bind_address, port, _http(ENTRY, protocol, [], guarded))
+    return _listener(ENTRY, bind_address, port, _http(ENTRY, protocol, [], guarded, []))
 
 
 def _listener(name: str, host: str, port: int, proxy: dict[str, Any]) -> Resource:
@@ -67,7 +69,11 @@ def _listener(name: str, host: str, port: int, proxy: dict[str, Any]) -> Resourc
 
 
 def _http(
-    name: str, protocol: Protocol, mutations: list[dict[str, Any]], trust: dict[str, Any]
+    name: str,
+    protocol: Protocol,
+    mutations: list[dict[str, Any]],
+    trust: dict[str, Any],
+    filters: list[dict[str, Any]],
 ) -> dict[str, Any]:
     router = extension(
         "envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"
@@ -81,7 +87,7 @@ def _http(
         stat_prefix=name,
         rds={"route_config_name": TABLE, "config_source": source},
         early_header_mutation_extensions=[_mutation([*mutations, door])],
-        http_filters=[router],
+        http_filters=[*filters, router],
         upgrade_configs=upgrades,
         server_header_transformation="PASS_THROUGH",  # the answer is the service's, so is its name
         local_reply_config={"mappers": [_too_busy()]},

@@ -18,17 +18,24 @@ The deadline is the route's timeout, and Envoy tells it to the service in
 is the limit after which a user gets a 504. The *latency budget* is an objective and cuts nothing;
 the entry tells it in a header of its own, `headway-budget-ms`, taken from nobody else. A service
 gives up by the smaller of the two, and passes what is left as `x-envoy-upstream-rq-timeout-ms`.
+
+That header would replace the deadline, also by a longer one, or by none at all (`0`). So an arrow
+has its routes twice: those for callers with less time left than the deadline, and those for all
+others, whose header is dropped (by the filter `CAP`, because a route's own removal comes too late).
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from headway.model.site import Protocol
-from headway.traffic.resources import SET, Body, Resource, extension, resource, seconds
+from headway.traffic.resources import SET, Body, Resource, extension, resource, seconds, typed
 
 DOOR_HEADER = "headway-door"
 TABLE = "doors"
 BUDGET_HEADER = "headway-budget-ms"
+LEFT_HEADER = "x-envoy-upstream-rq-timeout-ms"
+CAP = "envoy.filters.http.header_mutation"
+CAP_TYPE = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 DEADLINE_S = 15.0  # of an arrow that names none
 RESCUE_S = 2.0  # where neither a deadline nor a budget says what slow means
 SAFE_METHODS = "GET|HEAD|OPTIONS|TRACE"
@@ -48,8 +55,9 @@ def arrow_routes(
     timeout_s = DEADLINE_S if deadline_s is None else deadline_s
     rescue_s = RESCUE_S if deadline_s is None else deadline_s / 2
     routes = _routes(cluster_name, protocol, timeout_s=timeout_s, rescue_s=rescue_s)
+    less = [_with_less_left(route, deadline_s=timeout_s) for route in routes]
     # A budget is the entry's word about one request of a user; copied onwards it would be stale.
-    return _door(name, routes, budget=None)
+    return _door(name, [*less, *map(_capped, routes)], budget=None)
 
 
 def entry_routes(
@@ -102,6 +110,22 @@ def _routes(
         lasting = {**careful, "idle_timeout": seconds(UPGRADED_IDLE_S)}
         return [{"match": upgrade, "route": lasting}, *by_method]
     return by_method
+
+
+def _with_less_left(route: dict[str, Any], *, deadline_s: float) -> dict[str, Any]:
+    """For callers whose own time ends before the deadline; `0` would mean no end at all."""
+    below = {"start": "1", "end": str(round(deadline_s * 1000))}
+    left = {"name": LEFT_HEADER, "range_match": below}
+    match = route["match"]
+    return {**route, "match": {**match, "headers": [*match.get("headers", []), left]}}
+
+
+def _capped(route: dict[str, Any]) -> dict[str, Any]:
+    dropped = {"request_mutations": [{"remove": LEFT_HEADER}]}
+    return {
+        **route,
+        "typed_per_filter_config": {CAP: typed(CAP_TYPE + "PerRoute", mutations=dropped)},
+    }
 
 
 def _methods(pattern: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from headway.model.site import Protocol
 from headway.traffic.listeners import arrow_listener, entry_listener
-from headway.traffic.routes import BUDGET_HEADER, DOOR_HEADER, arrow_routes, entry_routes
+from headway.traffic.routes import BUDGET_HEADER, DOOR_HEADER, LEFT_HEADER, arrow_routes, entry_routes
 
 
 def by_methods(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -20,7 +20,17 @@ def by_methods(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def arrow(deadline_s: float | None, protocol: Protocol = Protocol.HTTP) -> list[dict[str, Any]]:
     body = arrow_routes("a>b", "b@1", protocol=protocol, deadline_s=deadline_s).body
     routes: list[dict[str, Any]] = body["routes"]
-    return routes
+    return [route for route in routes if "typed_per_filter_config" in route]
+
+
+def test_callers_with_less_time_have_the_same_routes() -> None:
+    for protocol in (Protocol.HTTP, Protocol.GRPC, Protocol.WEBSOCKET):
+        body = arrow_routes("a>b", "b@1", protocol=protocol, deadline_s=0.3).body
+        actions = [route["route"] for route in body["routes"]]
+        half = len(actions) // 2
+        assert actions[:half] == actions[half:]
+        below = {"name": LEFT_HEADER, "range_match": {"start": "1", "end": "300"}}
+        assert all(route["match"]["headers"][-1] == below for route in body["routes"][:half])
 
 
 def test_stuck_gets_are_rescued_at_half_of_the_deadline_and_the_first_try_lives_on() -> None:
