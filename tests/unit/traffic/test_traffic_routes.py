@@ -6,7 +6,13 @@ import pytest
 
 from headway.model.site import Protocol
 from headway.traffic.listeners import arrow_listener, entry_listener
-from headway.traffic.routes import BUDGET_HEADER, DOOR_HEADER, LEFT_HEADER, arrow_routes, entry_routes
+from headway.traffic.routes import (
+    BUDGET_HEADER,
+    DOOR_HEADER,
+    LEFT_HEADER,
+    arrow_routes,
+    entry_routes,
+)
 
 
 def by_methods(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
