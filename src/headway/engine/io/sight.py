@@ -16,6 +16,9 @@ from headway.model.ids import HostName, ReleaseId, ReplicaId, ServiceName
 from headway.model.observed import Exit, Probe, Process
 
 
+TIMES_KNOWN_MAX = 50_000
+
+
 @dataclass(slots=True)
 class Facts:
     """What the keeper cannot know: how a life answers, where it listens, who is connected."""
@@ -55,6 +58,7 @@ class Replica:
 class Sight:
     def __init__(self, at: Callable[[float], datetime]) -> None:
         self._at = at  # from the keeper's time, CLOCK_MONOTONIC, to the daemon's
+        self._known: dict[float, datetime] = {}
         self._replicas: dict[str, Replica] = {}
         self._kept: dict[str, Record] = {}
         self._built: dict[ServiceName, tuple[Process, ...]] = {}
@@ -62,7 +66,11 @@ class Sight:
 
     def when(self, monotonic_s: float) -> datetime:
         """The keeper's time as the clock of this daemon shows it."""
-        return self._at(monotonic_s)
+        # Converted once, soon after it happened: a fact reads the same at every look, although
+        # the daemon's clock may run a little faster or slower than the machine's.
+        if len(self._known) > TIMES_KNOWN_MAX:
+            self._known.clear()
+        return self._known.setdefault(monotonic_s, self._at(monotonic_s))
 
     def replace_all(self, lives: list[dict[str, Any]]) -> None:
         listed = [from_json(life) for life in lives]
