@@ -15,7 +15,6 @@ from headway.engine.io.record import Record, from_json
 from headway.model.ids import HostName, ReleaseId, ReplicaId, ServiceName
 from headway.model.observed import Exit, Probe, Process
 
-
 TIMES_KNOWN_MAX = 50_000
 
 
