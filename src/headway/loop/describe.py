@@ -6,6 +6,7 @@ from headway.model.desired import Arrow, Desired, DesiredService
 from headway.model.ids import EnvironmentId, ServiceName
 from headway.model.release import Release
 from headway.model.site import Entry, Protocol, Service, Site
+from headway.planning.order import callees_first
 from headway.releases.package import launch
 
 ENTRY_PORT = "entry"  # its key among the ports of an environment
@@ -35,8 +36,8 @@ def describe(
     directory: str,
 ) -> Desired:
     services = {
-        name: _service(site, service, releases[name], ports, directory)
-        for name, service in site.services.items()
+        name: _service(site, site.services[name], releases[name], ports, directory)
+        for name in callees_first(site.services)  # a caller that starts finds its callees
     }
     port = site.entry.port if site.entry.port is not None else ports[ENTRY_PORT]
     return Desired(
