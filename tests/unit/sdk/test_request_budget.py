@@ -3,7 +3,7 @@
 import pytest
 
 from headway_sdk import Budget
-from headway_sdk.budget import ASKED_HEADER, TOLD_HEADER
+from headway_sdk.budget import ASKED_HEADER, BUDGET_HEADER, TOLD_HEADER
 
 
 def budget(told: str | None, *, default_s: float = 0.2) -> Budget:
@@ -23,6 +23,18 @@ def test_our_own_promise_is_the_most_we_take() -> None:
 @pytest.mark.parametrize("told", ["", "soon", "-5", "1.5", "0", "9" * 400, "²"])
 def test_nonsense_from_outside_counts_as_nothing_said(told: str) -> None:
     assert budget(told).left_s(100.0) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("waits", "budget_ms", "left_s"),
+    [("15000", "200", 0.2), ("120", "200", 0.12), ("15000", "soon", 1.0), ("15000", "5000", 1.0)],
+)
+def test_behind_the_entry_the_latency_budget_counts_too(
+    waits: str, budget_ms: str, left_s: float
+) -> None:
+    headers = {TOLD_HEADER: waits, BUDGET_HEADER: budget_ms}
+    ours = Budget.of_request(headers, default_s=1.0, now_s=100.0)
+    assert ours.left_s(100.0) == pytest.approx(left_s)
 
 
 def test_what_is_sent_on_is_what_is_left() -> None:
