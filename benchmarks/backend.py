@@ -16,6 +16,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -44,6 +45,7 @@ class Backend:
     capacity: Capacity
     handled_ids: int | None  # file descriptor opened for appending
     mode: str = "ok"
+    started_s: float = 0.0  # from the birth of the process to its open port
     draining: bool = False
     handled: int = 0
     in_flight: int = 0
@@ -60,6 +62,8 @@ class Backend:
         parts = urlsplit(url)
         if parts.path == "/control":
             return self._control(parts.query)
+        if parts.path == "/started":
+            return 200, f"{self.started_s:.3f}"
         if self.mode == "silent":
             return None
         if parts.path == "/healthz":
@@ -170,6 +174,7 @@ async def serve(backend: Backend, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, backend.stopped.set)
     server = await loop.create_server(lambda: Connection(backend), "127.0.0.1", port, backlog=1024)
+    backend.started_s = _age_s()
     print(f"{backend.name} on port {server.sockets[0].getsockname()[1]}", flush=True)
     await backend.stopped.wait()
     backend.draining = True
@@ -177,6 +182,16 @@ async def serve(backend: Backend, port: int) -> None:
     if backend.in_flight:
         backend.empty.clear()
         await backend.empty.wait()
+
+
+def _age_s() -> float:
+    """Of this process, by the kernel's clock; 0 where it does not tell."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        born_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - born_s
+    except (OSError, AttributeError):
+        return 0.0
 
 
 def _arguments() -> argparse.Namespace:

@@ -19,20 +19,25 @@ class Finding:
     figures: Mapping[str, Figure]
 
 
-def table(findings: Sequence[Finding]) -> str:
-    """Narrow enough for a terminal: one block per scenario, one line per figure."""
-    lines = []
-    for finding in findings:
-        lines.append(f"{'kept  ' if finding.kept else 'BROKEN'}  {finding.scenario}")
-        lines.append(f"        {finding.promise}")
-        width = max((len(name) for name in finding.figures), default=0)
-        for name, figure in finding.figures.items():
-            shown = f"{figure:,.1f}" if isinstance(figure, float) else str(figure)
-            lines.append(f"        {name:{width}}  {shown}")
-        lines.append("")
+def described(finding: Finding) -> str:
+    """One scenario, narrow enough for a terminal: verdict, target, and one line per figure."""
+    lines = [f"{verdict(finding)}  {finding.scenario}", f"        {finding.promise}"]
+    width = max((len(name) for name in finding.figures), default=0)
+    for name, figure in finding.figures.items():
+        shown = f"{figure:,.1f}" if isinstance(figure, float) else str(figure)
+        lines.append(f"        {name:{width}}  {shown}")
+    return "\n".join([*lines, ""])
+
+
+def verdicts(findings: Sequence[Finding]) -> str:
+    """The end of a run: one line per scenario."""
+    lines = [f"{verdict(finding)}  {finding.scenario}" for finding in findings]
     kept = sum(f.kept for f in findings)
-    lines.append(f"{kept} of {len(findings)} promises kept.")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"{kept} of {len(findings)} promises kept."])
+
+
+def verdict(finding: Finding) -> str:
+    return "kept  " if finding.kept else "BROKEN"
 
 
 def write_json(findings: Sequence[Finding], folder: Path, at: datetime | None = None) -> Path:

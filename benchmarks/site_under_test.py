@@ -28,6 +28,7 @@ from benchmarks.load import Limits, OpenLoop, Target, Users
 
 from headway.cli.client import Client, environment_path
 from headway.cli.trouble import Trouble
+from headway.traffic.io.admin import Admin
 
 SITE = "bench"
 BACKEND = Path(__file__).with_name("backend.py")
@@ -36,6 +37,8 @@ COMMAND_S_MAX = 120.0
 DOWN_S_MAX = 40.0
 LEAVING_S_MAX = 10.0
 POLL_S = 0.02
+LISTENING = "0A"  # in the kernel's tables
+KEPT_FILES = {"headwayd.log", "journal.db"}
 
 # What the sites of this run could not end by themselves; the report adds it to the scenario.
 LEFT_BEHIND: list[str] = []
@@ -51,17 +54,20 @@ class Description:
     in_flight: int = 256
     health_through_slots: bool = False
     drain: str = "5s"
+    greeting: str = "hello"  # another value is another release
 
     def site_yaml(self, port: int, handled_ids: Path) -> str:
         through = " --health-through-slots" if self.health_through_slots else ""
         return (
-            f"headway: 1\nsite: {SITE}\nowner: bench\nentry: {{service: web, port: {port}}}\n"
+            f"headway: 1\nsite: {SITE}\nowner: bench\nlatency_budget: 200ms\n"
+            f"entry: {{service: web, port: {port}}}\n"
             "services:\n  web:\n"
             f"    run: {sys.executable} {BACKEND} --slots {self.slots} --takes-ms {self.takes_ms}"
             f" --handled-ids {handled_ids}{through}\n"
             f"    replicas: {self.replicas}\n"
             f"    drain: {self.drain}\n"
             f"    overload: {{in_flight: {self.in_flight}}}\n"
+            f"    env: {{GREETING: {self.greeting}}}\n"
         )
 
 
@@ -120,7 +126,16 @@ class SiteUnderTest:
         self.home = home
         self.target = Target("127.0.0.1", port)
         self.handled_file = home.parent / "handled"
+        self.temporary = home.parent / "tmp"  # TMPDIR of everything that is started here
         self._client = Client(home)
+        self._ports = {port}  # that were ever seen in use
+
+    async def describe(self, description: Description) -> Ran:
+        """Write the description and bring it up."""
+        text = description.site_yaml(self.target.port, self.handled_file)
+        file = self.home.parent / "site.yaml"
+        file.write_text(text, encoding="utf-8")
+        return await self.must("up", str(file))
 
     async def headway(self, *words: str, limit_s: float = COMMAND_S_MAX) -> Ran:
         """Run the command as a person would."""
@@ -128,7 +143,8 @@ class SiteUnderTest:
         process = await asyncio.create_subprocess_exec(
             str(HEADWAY),
             *words,
-            env=os.environ | {"HEADWAY_HOME": str(self.home), "NO_COLOR": "1"},
+            env=os.environ
+            | {"HEADWAY_HOME": str(self.home), "NO_COLOR": "1", "TMPDIR": str(self.temporary)},
             cwd=self.home.parent,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -152,9 +168,32 @@ class SiteUnderTest:
         """None while headwayd cannot be reached."""
         path = environment_path(SITE, "production")
         try:
-            return Seen.of(await asyncio.to_thread(self._client.get, path))
+            seen = Seen.of(await asyncio.to_thread(self._client.get, path))
         except Trouble:
             return None
+        if seen is not None:
+            self._ports |= {r.port for r in seen.replicas if r.port is not None}
+        return seen
+
+    async def look(self) -> Seen:
+        """Where headwayd must be there to be asked."""
+        seen = await self.seen()
+        assert seen is not None, "headwayd does not answer"
+        return seen
+
+    async def ask(self, replica: Replica, path: str) -> str:
+        """Past Envoy, one backend."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
+        head = f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode())
+        head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        assert " 200 " in head, f"{replica.id} answers {head!r} to {path}"
+        return text
+
+    def envoy(self, generation: int) -> Admin:
+        """Envoy's own view, over its admin socket."""
+        return Admin(self.home / SITE / "production" / "envoy" / f"admin-{generation}.sock")
 
     async def until(self, so: Callable[[Seen], bool], *, limit_s: float) -> float:
         """How long it took until `so`; a scenario that waits for ever has failed."""
@@ -216,7 +255,18 @@ class SiteUnderTest:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return list(left.values())
+        return [*left.values(), *self._ports_left(), *self._files_left()]
+
+    def _ports_left(self) -> list[str]:
+        tables = [Path(f"/proc/net/{name}").read_text("ascii") for name in ("tcp", "tcp6")]
+        rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+        listening = {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTENING}
+        return [f"port {port} is still listening" for port in sorted(self._ports & listening)]
+
+    def _files_left(self) -> list[str]:
+        """After `down --purge` and the end of headwayd: its log and its journal, nothing else."""
+        found = sorted([*self.temporary.glob("*"), *self.home.glob("*")])
+        return [f"file {path}" for path in found if path.name not in KEPT_FILES]
 
     def _pid_of(self, *names: str) -> int | None:
         for pid, command in self.processes().items():
@@ -236,16 +286,12 @@ class SiteUnderTest:
 async def running(description: Description) -> AsyncIterator[SiteUnderTest]:
     folder = Path(tempfile.mkdtemp(prefix="hwb-"))
     site = SiteUnderTest(folder / "home", free_port())
-    text = description.site_yaml(site.target.port, site.handled_file)
-    (folder / "site.yaml").write_text(text, encoding="utf-8")
+    site.temporary.mkdir()
     try:
-        await site.must("up", str(folder / "site.yaml"))
+        await site.describe(description)
         yield site
     finally:
         ended = await site.headway("down", "--yes", "--purge", limit_s=DOWN_S_MAX)
-        daemon = site.daemon_pid()
-        if daemon is not None:  # it stays for the next `up`; there will be none
-            os.kill(daemon, signal.SIGTERM)
         left = await site.gone()
         if ended.exit_code != 0 or left:
             LEFT_BEHIND.extend((f"headway down: exit {ended.exit_code} {ended.output}", *left))

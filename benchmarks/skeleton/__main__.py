@@ -1,8 +1,8 @@
 """Break the running product on purpose, and measure what its users notice.
 
-python -m benchmarks.skeleton                  all but the ten minutes of chaos
+python -m benchmarks.skeleton                  everything, about 25 minutes
 python -m benchmarks.skeleton kill overload    only these
-python -m benchmarks.skeleton chaos --seed 7
+python -m benchmarks.skeleton chaos --seed 7 --chaos-s 60
 """
 
 import argparse
@@ -13,16 +13,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.report import Finding, table, write_json
+from benchmarks.report import Finding, described, verdicts, write_json
 from benchmarks.site_under_test import LEFT_BEHIND
-from benchmarks.skeleton import changes, control, replicas
+from benchmarks.skeleton import changes, control, faces, overload, replicas
 from benchmarks.skeleton.chaos import DURATION_S, chaos
+from benchmarks.turn import turn
 
 Scenario = Callable[[int], Awaitable[Finding]]
 SCENARIOS: Mapping[str, Scenario] = {
     "kill": replicas.kill,
     "pause": replicas.pause,
-    "overload": replicas.overload,
+    "not-ok": replicas.not_ok,
+    "overload": overload.overload,
     "scale": changes.scale,
     "rolling": changes.rolling,
     "drain": changes.drain,
@@ -30,9 +32,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "headwayd": control.headwayd,
     "keeper": control.keeper,
     "envoy": control.envoy,
+    "down": faces.down,
+    "demo": faces.demo,
+    "status": faces.status,
+    "turn": turn,
     "chaos": chaos,
 }
-ONLY_WHEN_ASKED_FOR = {"chaos"}
 
 
 async def measure(scenarios: Mapping[str, Scenario], seed: int) -> list[Finding]:
@@ -42,13 +47,14 @@ async def measure(scenarios: Mapping[str, Scenario], seed: int) -> list[Finding]
         LEFT_BEHIND.clear()
         try:
             finding = await scenario(seed)
-            if LEFT_BEHIND:
-                figures = {**finding.figures, "not ended by headway down": len(LEFT_BEHIND)}
-                finding = replace(finding, kept=False, figures=figures)
-            findings.append(finding)
         except Exception as error:  # noqa: BLE001 - the next scenario is still worth playing
-            findings.append(Finding(name, "the scenario could be played to its end", False, {}))
-            print(f"  {type(error).__name__}: {error}", file=sys.stderr)
+            why = f"{type(error).__name__}: {error}"
+            finding = Finding(name, "the scenario can be played to its end", False, {"broke": why})
+        if LEFT_BEHIND:
+            figures = {**finding.figures, "left behind": "; ".join(LEFT_BEHIND)}
+            finding = replace(finding, kept=False, figures=figures)
+        print(described(finding), flush=True)
+        findings.append(finding)
     return findings
 
 
@@ -57,15 +63,20 @@ def main() -> int:
     parser.add_argument("scenario", nargs="*", help=f"one or more of: {', '.join(SCENARIOS)}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--chaos-s", type=float, default=DURATION_S, help="how long chaos lasts")
+    parser.add_argument("--overload-s", type=float, default=overload.OVERLOAD_S)
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     said = parser.parse_args()
     for name in said.scenario:
         if name not in SCENARIOS:
             parser.error(f"no scenario is called {name}; there are: {', '.join(SCENARIOS)}")
-    names = said.scenario or [name for name in SCENARIOS if name not in ONLY_WHEN_ASKED_FOR]
-    every: dict[str, Scenario] = {**SCENARIOS, "chaos": partial(chaos, duration_s=said.chaos_s)}
+    every: dict[str, Scenario] = {
+        **SCENARIOS,
+        "chaos": partial(chaos, duration_s=said.chaos_s),
+        "overload": partial(overload.overload, duration_s=said.overload_s),
+    }
+    names = said.scenario or SCENARIOS
     findings = asyncio.run(measure({name: every[name] for name in names}, said.seed))
-    print(table(findings))
+    print(verdicts(findings))
     print(f"Written to {write_json(findings, said.out)}")
     return 0 if all(f.kept for f in findings) else 1
 

@@ -2,58 +2,60 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from benchmarks.report import Figure, Finding
-from benchmarks.site_under_test import Description, SiteUnderTest, running
+from benchmarks.site_under_test import Description, SiteUnderTest, pids, running
 from benchmarks.summary import summarize
 
+SITE = Description(replicas=3)
 BEFORE_S = AFTER_S = 1.0  # users with nothing going on, to compare with
 Change = Callable[[SiteUnderTest], Awaitable[None]]
 
 
 async def scale(_: int) -> Finding:
     async def up_and_down(site: SiteUnderTest) -> None:
-        for count in ("8", "2", "4"):
+        for count in ("6", "2"):
             await site.must("scale", "web", count)
             await site.settled()
 
-    return await _unnoticed("scale 4 -> 8 -> 2 -> 4", up_and_down)
+    return await _unnoticed("scale 3 -> 6 -> 2", up_and_down)
 
 
 async def rolling(_: int) -> Finding:
-    async def restart(site: SiteUnderTest) -> None:
-        await site.must("restart", "web")
+    async def change(site: SiteUnderTest) -> None:
+        before = await site.look()
+        await site.describe(replace(SITE, greeting="good morning"))
         await site.settled()
+        after = await site.look()
+        assert not pids(before.replicas) & pids(after.replicas), "every process is another one"
 
-    return await _unnoticed("rolling restart of 4 replicas", restart)
+    return await _unnoticed("rolling change of env, 3 replicas", change)
 
 
 async def drain(_: int) -> Finding:
     async def drain_each(site: SiteUnderTest) -> None:
-        seen = await site.seen()
-        assert seen is not None, "headwayd must be there to be asked"
-        for replica in seen.ready:
+        for replica in (await site.look()).ready:
             await site.must("drain", replica.id)
             await site.settled()
 
-    return await _unnoticed("drain of each of 4 replicas in turn", drain_each)
+    return await _unnoticed("drain of each of 3 replicas in turn", drain_each)
 
 
 async def envoy_twin(_: int) -> Finding:
-    async def replace(site: SiteUnderTest) -> None:
-        before = await site.seen()
-        assert before is not None, "headwayd must be there to be asked"
+    async def put_another(site: SiteUnderTest) -> None:
+        before = await site.look()
         await site.must("envoy", "replace")
         await site.until(
             lambda seen: seen.envoy_generation > before.envoy_generation and seen.settled,
             limit_s=60,
         )
 
-    return await _unnoticed("Envoy replaced by a twin", replace)
+    return await _unnoticed("Envoy replaced by a twin", put_another)
 
 
 async def _unnoticed(scenario: str, change: Change) -> Finding:
-    async with running(Description(replicas=4)) as site:
+    async with running(SITE) as site:
         load = site.load(rate_s=500)
         await asyncio.sleep(BEFORE_S)
         began_s = load.users.now_s

@@ -98,7 +98,8 @@ async def chaos(seed: int, duration_s: float = DURATION_S) -> Finding:
     }
     return Finding(
         scenario=f"chaos for {duration_s:.0f} s with seed {seed}, 200 requests/s",
-        promise="all is as described again within a minute; no POST is carried out twice",
+        promise="all is as described again within a minute; no POST is carried out twice; "
+        "no process, port or file is left",
         kept=settled_s is not None and twice == 0,
         figures=figures | {f"  {name}": times for name, times in done.most_common()},
     )

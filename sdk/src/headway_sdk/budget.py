@@ -1,8 +1,9 @@
 """The time that is left for a request, and how it travels from one service to the next.
 
 Envoy tells a service how long its caller will wait, and enforces what the service asks of the
-services that it calls. The service behind the entry is told the site's latency budget besides: in
-what time users should have their answer, though they would wait longer. What travels is the *remaining* time: clocks of machines need not agree.
+services that it calls. The service behind the entry is told the site's latency budget besides: the
+time in which users should have their answer, though they would wait longer. What travels is the
+*remaining* time: clocks of machines need not agree.
 """
 
 import time
