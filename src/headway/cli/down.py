@@ -10,7 +10,7 @@ import click
 
 from headway.api.address import lock_path
 from headway.cli.duration_option import Duration
-from headway.cli.follow import Progress, looks, may_be_interrupted, not_settled
+from headway.cli.follow import Look, Progress, looks, may_be_interrupted, not_settled
 from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
 from headway.cli.show import bold, clean, duration, plural
@@ -59,11 +59,19 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
 def _until_headwayd_left(session: Session, pid: int | None) -> None:
     """It leaves by itself when it looks after nothing any more."""
     deadline = time.monotonic() + LEAVES_WITHIN_S
-    while pid is not None and Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+    while pid is not None and lives(pid) and time.monotonic() < deadline:
         with suppress(Trouble):
             if session.client.reachable() and session.client.get("/environments"):
                 return  # it has others to look after
         time.sleep(LOOK_EVERY_S)
+
+
+def lives(pid: int) -> bool:
+    """False also for one that has ended and that nobody has waited for: it holds nothing more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def _headwayd_pid(session: Session) -> int | None:
@@ -91,6 +99,12 @@ def _ask(site: str, env: str, *, purge: bool) -> None:
         raise Trouble("failed", "not the site's name; nothing was changed", remedy="--yes skips it")
 
 
+def _still_going_down(session: Session, look: Look) -> None:
+    if not look.status["going_down"]:
+        error = "somebody brought it up again meanwhile; nothing more is ended"
+        raise Trouble("conflict", error, remedy=f"{session.hint('events')} says who")
+
+
 def _watch(session: Session, path: str, limit_s: float) -> float:
     """How long it took until the environment was gone."""
     progress = Progress(session, [])
@@ -99,6 +113,7 @@ def _watch(session: Session, path: str, limit_s: float) -> float:
     try:
         with may_be_interrupted(session):
             for look in looks(session, path, limit_s=limit_s):
+                _still_going_down(session, look)
                 left = sum(len(s["replicas"]) for s in look.status["services"])
                 text = f"{plural(left, 'replica')} left" if left else "Envoy and keeper end"
                 progress.moving_text(text, look)
