@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.report import Finding, described, verdicts, write_json
+from benchmarks.report import Finding, described, machine, verdicts, write
 from benchmarks.site_under_test import LEFT_BEHIND
 from benchmarks.skeleton import changes, control, faces, overload, replicas
 from benchmarks.skeleton.chaos import DURATION_S, chaos
@@ -74,10 +74,11 @@ def main() -> int:
         "chaos": partial(chaos, duration_s=said.chaos_s),
         "overload": partial(overload.overload, duration_s=said.overload_s),
     }
+    about = machine()
     names = said.scenario or SCENARIOS
     findings = asyncio.run(measure({name: every[name] for name in names}, said.seed))
     print(verdicts(findings))
-    print(f"Written to {write_json(findings, said.out)}")
+    print(f"Written to {write(findings, said.out, about)}")
     return 0 if all(f.kept for f in findings) else 1
 
 

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.report import Finding, described, verdicts, write_json
+from benchmarks.report import Finding, described, verdicts, write
 from benchmarks.site_under_test import Description, Seen, SiteUnderTest, free_port
 
 from headway.site.parse import parse
@@ -57,6 +57,9 @@ def test_findings_are_a_table_for_people_and_json_for_machines(tmp_path: Path) -
     shown = verdicts(findings)
     assert "BROKEN  envoy" in shown
     assert shown.endswith("1 of 2 promises kept.")
-    file = write_json(findings, tmp_path, datetime(2026, 11, 23, tzinfo=UTC))
+    file = write(findings, tmp_path, {"cores": 2}, datetime(2026, 11, 23, tzinfo=UTC))
     assert file.name == "skeleton-20261123T000000Z.json"
     assert json.loads(file.read_text(encoding="utf-8"))["findings"][0]["figures"]["requests"] == 500
+    rows = file.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "cores 2"
+    assert rows[-1] == "| envoy | it comes back |  | **no** |"
