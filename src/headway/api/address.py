@@ -15,10 +15,16 @@ PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 
 def default_home(environ: Mapping[str, str]) -> Path:
     """$HEADWAY_HOME, else the folder for state that lasts."""
-    if environ.get("HEADWAY_HOME"):
-        return Path(environ["HEADWAY_HOME"]).expanduser()
+    asked = environ.get("HEADWAY_HOME")
     state = environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "headway"
+    home = Path(asked) if asked else Path(state) / "headway"
+    try:
+        return home.expanduser()
+    except RuntimeError as error:
+        raise HeadwayError(
+            f"nobody knows which folder {home.parts[0]} is",
+            remedy="set HEADWAY_HOME to a folder of yours, in full",
+        ) from error
 
 
 def socket_path(home: Path) -> Path:

@@ -1,6 +1,7 @@
 """From a description's text to everything that applying it would make true. Changes nothing."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from headway.api.address import PATH_BYTES_MAX
 from headway.api.control import BadRequestError, ConflictError, SiteSource
 from headway.engine.io.blocks import ENVOY_PORTS, REPLICAS_MAX, choose_block, is_free
 from headway.journal.rows import StoredEnvironment
@@ -23,6 +25,7 @@ from headway.releases.package import file_candidates, package, secret_names
 from headway.site.parse import parse
 
 BLOCK = "block"
+LONGEST_SOCKET = "envoy/admin-9999999.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ async def draft(
             f"{source.file} describes the site `{site.name}`, not `{environment.site}`",
             remedy=f"--site {site.name}",
         )
+    _check_home(secrets_folder.parent, environment)
     secrets = Secrets(
         site.secrets or {}, folder=secrets_folder / site.name, base=Path(source.directory)
     )
@@ -94,12 +98,23 @@ def check_entry_port(described: Desired, before: Desired | None) -> None:
     entry = described.entry
     if entry is None or entry.port is None:
         return
-    if before is not None and before.entry is not None and before.entry.port == entry.port:
-        return  # it is ours
+    if before is not None and (before.entry is None or before.entry.port == entry.port):
+        return  # it is ours; or may be, when what was described can no longer be read
     if not is_free(entry.port):
         raise ConflictError(
             f"port {entry.port} of the entry is in use by another program",
             remedy=f"see who: ss -ltnp 'sport = :{entry.port}'; or choose another `entry.port`",
+        )
+
+
+def _check_home(home: Path, environment: EnvironmentId) -> None:
+    """Said before anything is recorded: what cannot run must not be taken up at every start."""
+    folder = home / environment.site / environment.name
+    spare = PATH_BYTES_MAX - len(os.fsencode(folder / LONGEST_SOCKET))
+    if spare < 0:
+        raise ConflictError(
+            f"the state folder {home} has a path that is {-spare} bytes too long for sockets",
+            remedy="choose a shorter --home or HEADWAY_HOME",
         )
 
 

@@ -12,7 +12,9 @@ one = APIRouter(prefix="/environments/{site}/{name}")
 
 EVENTS_MAX = 1000
 
-After = Annotated[int | None, Query(ge=0)]
+EVENT_ID_MAX = 2**63 - 1  # what the journal can count to
+
+After = Annotated[int | None, Query(ge=0, le=EVENT_ID_MAX)]
 Limit = Annotated[int, Query(ge=1, le=EVENTS_MAX)]
 Kind = Annotated[str | None, Query(max_length=64)]
 

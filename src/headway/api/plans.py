@@ -1,10 +1,12 @@
 """What applying a draft would do, as a plan that can be named, shown and refused when stale."""
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from headway.api.control import ChangeKind, ChangeView, PlanView
 from headway.api.draft import Draft
 from headway.api.running import Running
+from headway.api.views import override_views
 from headway.model.ids import EnvironmentId, PlanId
 from headway.planning.diff import Difference, diff
 
@@ -24,7 +26,7 @@ def plan_view(made: Draft, environment: EnvironmentId, running: Running | None) 
         starts=sum(d.starts for d in differences),
         stops=sum(d.stops for d in differences),
         restarts=sum(d.restarts for d in differences),
-        warnings=made.warnings,
+        warnings=(*made.warnings, *_outranked(running)),
     )
 
 
@@ -33,6 +35,18 @@ def counted(view: PlanView) -> str:
     counts = {"starts": view.starts, "stops": view.stops, "replacements": view.restarts}
     said = [f"{count} {what}" for what, count in counts.items() if count]
     return ", ".join(said) or "no replica changes"
+
+
+def _outranked(running: Running | None) -> Iterator[str]:
+    """Where somebody's wish counts more than what the description says."""
+    if running is None or running.environment.last is None:
+        return
+    now = running.environment.last.at
+    for service in running.described.services:
+        for view in override_views(running.environment.wanted.overrides, service, now):
+            if view.text.startswith("scaled") and not view.blocked_by:
+                until = f"{view.expires_at:%a %H:%M}"
+                yield f"{service} is {view.text} by {view.author} until {until}, whatever it says"
 
 
 def _change_view(difference: Difference) -> ChangeView:

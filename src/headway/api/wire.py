@@ -26,7 +26,7 @@ class SiteText(_Strict):
     """A description, and where its relative paths begin."""
 
     text: Annotated[str, Field(max_length=1024 * 1024)]
-    directory: Annotated[str, Field(max_length=4096, pattern=r"^/")]
+    directory: Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$")]
     file: Annotated[str, Field(max_length=4096)] = "site.yaml"
 
     def source(self) -> SiteSource:

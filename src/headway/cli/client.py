@@ -4,12 +4,13 @@ at every call.
 
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from headway.api.address import short, socket_path
 from headway.cli.trouble import Trouble
@@ -19,6 +20,7 @@ PREFIX = "/api/v1"
 ANSWER_S_MAX = 20.0  # headwayd gives up after 15 s and says so
 COMES_BACK_S = 8.0  # how long a killed headwayd may need until its keepers have it back
 TRY_EVERY_S = 0.1
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -95,9 +97,15 @@ class Client:
 
 
 def environment_path(site: str, name: str, *rest: str) -> str:
-    """`/environments/search/production/…`, whatever the names hold."""
-    parts = ("environments", site, name, *rest)
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+    """`/environments/search/production/…`; what cannot be a name is refused here."""
+    for part in (site, name, *rest):
+        if NAME.fullmatch(part) is None:
+            raise Trouble(
+                "bad-request",
+                f"`{part}` cannot be a name",
+                remedy="names have a-z, 0-9 and `-`; headway status --all lists what runs",
+            )
+    return "/".join(("/environments", site, name, *rest))
 
 
 def _unreachable(home: Path, error: Exception) -> Trouble:

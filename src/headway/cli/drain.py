@@ -19,7 +19,7 @@ def drain(session: Session, replica: str, *, reason: str, wait_s: float, no_wait
         raise Trouble(
             "bad-request",
             f"{replica} is no replica",
-            remedy=f"{session.hint('status')} --replicas lists them: frontend-0, frontend-1, …",
+            remedy=f"{session.hint('status')} --replicas lists them: frontend-1, frontend-2, …",
         )
     parts = ("replicas", replica, "drain")
     limit_s = None if no_wait else wait_s

@@ -1,5 +1,6 @@
 """`24h`, `90s`, `1500ms`: a time with its unit, as in a description."""
 
+import math
 import re
 
 import click
@@ -11,6 +12,9 @@ WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)", re.ASCII)
 class Duration(click.ParamType[float]):
     name = "duration"
 
+    def __init__(self, *, max_s: float = math.inf) -> None:
+        self._max_s = max_s
+
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
@@ -19,4 +23,8 @@ class Duration(click.ParamType[float]):
         found = WRITTEN.fullmatch(str(value).strip())
         if found is None:
             self.fail(f"{value!r} needs a number and a unit: 90s, 5m, 24h, 2d", param, ctx)
-        return float(found[1]) * UNIT_S[found[2]]
+        seconds = float(found[1]) * UNIT_S[found[2]]
+        if not 0 < seconds <= self._max_s:
+            most = "" if math.isinf(self._max_s) else f" and at most {self._max_s / 86_400:g}d"
+            self.fail(f"{value!r} must be more than nothing{most}", param, ctx)
+        return seconds

@@ -5,7 +5,7 @@ import click
 from headway.cli.duration_option import Duration
 from headway.cli.follow import looks, may_be_interrupted, not_settled
 from headway.cli.session import Session, common
-from headway.cli.show import clean, duration
+from headway.cli.show import clean, duration, envoy_text
 from headway.cli.trouble import Exit
 
 WAIT_S = 120.0
@@ -42,5 +42,5 @@ def replace(session: Session, *, no_wait: bool, wait_s: float) -> Exit:
         session.print_json({"accepted": accepted, "envoy": now})
     else:
         mark = click.style("ok", fg="green")
-        click.echo(f"  {mark}  envoy  {clean(now['text'])}  {duration(look.after_s)}")
+        click.echo(f"  {mark}  envoy  {clean(envoy_text(now))}  {duration(look.after_s)}")
     return Exit.DONE

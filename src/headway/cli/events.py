@@ -8,7 +8,7 @@ import click
 
 from headway.cli.client import environment_path
 from headway.cli.session import Session, common
-from headway.cli.show import Cell, clock, table
+from headway.cli.show import Cell, clean, clock, table
 
 FOLLOW_EVERY_S = 0.5
 FOLLOW_EVENTS_MAX = 500
@@ -30,6 +30,8 @@ def events(
         session.print_json(page)
         return
     _print(session, page["events"], everywhere=everywhere)
+    if not page["events"] and not follow:
+        click.echo(f"no events of the kind `{clean(kind)}`" if kind else "no events")
     while follow:
         time.sleep(FOLLOW_EVERY_S)
         query = {"limit": FOLLOW_EVENTS_MAX, "kind": kind, "after": page["next"]}

@@ -2,6 +2,7 @@
 how the process ended, what it wrote last.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from headway.cli.session import Session
 from headway.cli.show import clean, dim, plural
 
 LOG_LINES_MAX = 5
+LIFE_BEGINS = re.compile(r"--- \S+ \S+ life \d+ begins$")  # the keeper's line, not the service's
 LINE_MAX = 76
 Json = Mapping[str, Any]
 
@@ -60,7 +62,8 @@ def _evidence(replica: Json) -> Iterator[tuple[str, str]]:
     process = ", ".join(part for part in (ended, restarts) if part)
     if process:
         yield "process", f"{replica['id']}: {process}"
-    lines = replica["log_tail"][-LOG_LINES_MAX:]
+    written = [line for line in replica["log_tail"] if not LIFE_BEGINS.match(line)]
+    lines = written[-LOG_LINES_MAX:]
     for number, line in enumerate(lines):
         yield "" if number else "log", line
     if not lines and replica["phase"] == "failed":

@@ -56,11 +56,15 @@ def _log_of(home: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise Trouble(
             "failed",
-            f"cannot write to {home}: {error.strerror}",
+            f"cannot write to {home}: {_reason(error)}",
             remedy="choose a folder of yours with --home or HEADWAY_HOME",
         ) from error
     with log:
         yield log
+
+
+def _reason(error: OSError) -> str | None:
+    return "it is no folder" if isinstance(error, FileExistsError) else error.strerror
 
 
 def _not_there(home: Path, process: subprocess.Popen[bytes], written_before: int) -> Trouble:
@@ -85,6 +89,12 @@ def _tail(log: Path, start: int) -> list[str]:
         with log.open("rb") as file:
             end = file.seek(0, 2)
             file.seek(max(start, end - LOG_BYTES_SHOWN))
-            return file.read().decode(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
+    return [line for line in lines if _is_for_people(line)][-LOG_LINES_SHOWN:]
+
+
+def _is_for_people(line: str) -> bool:
+    """Not a traceback's: those are indented, except for their first line and the error itself."""
+    return bool(line) and not line.startswith((" ", "Traceback ", "During handling", "The above"))

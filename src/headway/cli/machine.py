@@ -23,6 +23,8 @@ ENVOY_S_MAX = 20.0
 FREE_BYTES_WARN = 1024**3
 FREE_BYTES_FAIL = 64 * 1024**2
 OPEN_FILES_MIN = 4096
+INSTANCES_MIN, INSTANCES_GOOD = 512, 1024
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -36,6 +38,7 @@ def local_facts(home: Path) -> list[Fact]:
         *_cgroups(),
         _ports(),
         _open_files(),
+        *_inotify(),
     ]
 
 
@@ -149,6 +152,19 @@ def _ports() -> Fact:
         remedy = "sysctl net.ipv4.ip_local_port_range='32768 60999'"
         return Fact("ports", Level.WARN, text, remedy)
     return Fact("ports", Level.OK, f"{span} for replicas, outside the kernel's {first}-{last}")
+
+
+def _inotify() -> list[Fact]:
+    """Envoy watches its files: one instance for each service that is called, and a few more."""
+    try:
+        most = int(INOTIFY.read_text())
+    except (OSError, ValueError):
+        return []
+    text = f"{most} instances for each user; an Envoy takes one for each called service, and a few"
+    if most < INSTANCES_MIN:
+        remedy = f"sysctl fs.inotify.max_user_instances={INSTANCES_GOOD}"
+        return [Fact("inotify", Level.WARN, text, remedy)]
+    return [Fact("inotify", Level.OK, text)]
 
 
 def _open_files() -> Fact:

@@ -5,16 +5,20 @@ file. A verb's module is only imported when it is used.
 """
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from headway.cli.show import problem
 from headway.cli.trouble import Exit
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
 
 # name: (module:function, what it does)
 VERBS = {
@@ -80,6 +84,9 @@ def headway() -> None:
 
 
 def main() -> NoReturn:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called, as in `headway status >&-`
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as we live
     sys.exit(run(sys.argv[1:]))
 
 
@@ -94,14 +101,27 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED  # who pressed Ctrl-C knows it
     except BrokenPipeError:
-        # `headway logs | head`: nobody listens any more, and that is no failure.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.DONE
+        return _unheard(Exit.DONE)
+    except SystemExit as end:
+        # So click ends when nobody listens any more (`headway logs | head`), which is no failure.
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unheard(Exit.DONE)
+        return end.code if isinstance(end.code, int) else Exit.FAILED
     except Exception as error:  # noqa: BLE001 - the last line before the person
+        if isinstance(error, OSError) and error.errno in CANNOT_WRITE and error.filename is None:
+            text = f"the output cannot be written: {error.strerror}"
+            click.echo(problem(text, "is the disk full that it goes to?"), err=True)
+            return _unheard(Exit.FAILED)
         click.echo(_fault(error), err=True)
         return Exit.FAILED
     return int(code or 0)
+
+
+def _unheard(code: Exit) -> Exit:
+    """What is still to be written goes nowhere, also when Python ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _unknown(verb: str) -> str:

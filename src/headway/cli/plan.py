@@ -26,6 +26,7 @@ def plan(session: Session, file: Path, *, exit_code: bool) -> Exit:
     if described.site is None:
         return refuse(session, described)
     ensure_running(session.home, session.client)
+    session = session.about(described.site.name)
     path = environment_path(described.site.name, session.env)
     made = session.client.post(f"{path}/plan", described.body())
     if session.json:
@@ -39,17 +40,22 @@ def _show(session: Session, made: Any, file: Path) -> None:
     environment = f"{made['environment']['site']}/{made['environment']['name']}"
     if made["unchanged"]:
         click.echo(f"{bold(environment)} runs as described. Nothing to change.")
+        show_warnings(made)
         return
     click.echo(bold(environment))
     for subject, lines in itertools.groupby(made["changes"], key=lambda c: c["subject"]):
         _show_subject(subject, list(lines))
     click.echo()
-    for warning in made["warnings"]:
-        click.echo(f"{click.style('warning:', fg='yellow')} {clean(warning)}")
+    show_warnings(made)
     click.echo(f"{_sum(made)}. Nothing was changed.")
     command = f"{session.hint('up')} {click.format_filename(file)} --plan {made['id']}"
     click.echo(f"Apply exactly this plan:  {bold(command)}")
     click.echo("It is refused when the description or what runs has changed by then.")
+
+
+def show_warnings(made: Any) -> None:
+    for warning in made["warnings"]:
+        click.echo(f"{click.style('warning:', fg='yellow')} {clean(warning)}")
 
 
 def _show_subject(subject: str, changes: list[Any]) -> None:

@@ -9,12 +9,14 @@ from headway.cli.trouble import Exit
 from headway.cli.waiting import waiting
 
 DAY_S = 86_400.0
+FOR_S_MAX = 30 * DAY_S
+FOR = "How long, at most 30d [default: 24h]."
 
 
 @click.command()
 @click.argument("service")
 @click.argument("number", metavar="N", type=click.IntRange(0, 1000))
-@click.option("--for", "for_s", type=Duration(), default=DAY_S, help="Until [default: 24h].")
+@click.option("--for", "for_s", type=Duration(max_s=FOR_S_MAX), default=DAY_S, help=FOR)
 @waiting
 @common
 def scale(

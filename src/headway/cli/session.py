@@ -4,13 +4,14 @@
 and becomes an exit code.
 """
 
+import contextlib
 import functools
 import json
 import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ class Session:
 
     def path(self, *rest: str) -> str:
         return environment_path(*self.where(), *rest)
+
+    def about(self, site: str) -> "Session":
+        """For this site; later hints name it where a command could not guess it."""
+        guessed = _site_of_folder()
+        if self.site is None and guessed != site:
+            running = {e["id"]["site"] for e in self.client.get("/environments")} | {site}
+            if guessed in running or len(running) > 1:
+                return replace(self, site=site)
+        return self
 
     def hint(self, command: str) -> str:
         """A next command that works as it stands: with the options of this one."""
@@ -97,25 +107,25 @@ def common(command: Command) -> Callable[..., int]:
     ) -> int:
         if no_color or os.environ.get("NO_COLOR"):
             click.get_current_context().color = False
-        place = (home or default_home(os.environ)).absolute()
-        session = Session(place, env, site, output == "json", Client(place))
+        as_json = output == "json"
         try:
-            return command(session, *args, **options) or Exit.DONE
+            place = (home or default_home(os.environ)).absolute()
+            with contextlib.closing(Client(place)) as client:
+                session = Session(place, env, site, as_json, client)
+                return command(session, *args, **options) or Exit.DONE
         except HeadwayError as error:
             code = "site" if isinstance(error, SiteError) else "failed"
-            return _tell(session, Trouble(code, str(error), remedy=error.remedy))
+            return _tell(Trouble(code, str(error), remedy=error.remedy), as_json=as_json)
         except Trouble as trouble:
-            return _tell(session, trouble)
-        finally:
-            session.client.close()
+            return _tell(trouble, as_json=as_json)
 
     return run
 
 
-def _tell(session: Session, trouble: Trouble) -> Exit:
-    if session.json:
+def _tell(trouble: Trouble, *, as_json: bool) -> Exit:
+    if as_json:
         body = {"code": trouble.code, "error": trouble.error, "remedy": trouble.remedy}
-        session.print_json(body)
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
     else:
         sys.stdout.flush()
         click.echo(problem(clean(trouble.error), clean(trouble.remedy)), err=True)

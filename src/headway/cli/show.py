@@ -3,8 +3,9 @@
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
 
@@ -57,6 +58,12 @@ def problem(error: str, remedy: str) -> str:
     if remedy:
         lines.append(f"   = help: {remedy}")
     return "\n".join(lines)
+
+
+def envoy_text(envoy: Mapping[str, Any]) -> str:
+    """`1.40.0`, and what there is to say beyond it."""
+    version, text = str(envoy["version"]), str(envoy["text"])
+    return text if not version or version in text else ", ".join(filter(None, (version, text)))
 
 
 def table(rows: Sequence[Sequence[Cell]], *, indent: str = "") -> str:

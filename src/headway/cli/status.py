@@ -74,7 +74,7 @@ def _show(session: Session, seen: Any, *, replicas: bool) -> None:
     for text in seen["trouble"]:
         click.echo(f"{click.style('trouble', fg='red')}   {clean(text)}")
     for service in seen["services"]:
-        for override in service["overrides"]:
+        for override in (o for o in service["overrides"] if not o["blocked_by"]):
             click.echo(dim("override  ") + _override(override))
     if seen["entry_url"]:
         click.echo(f"{dim('entry')}     {seen['entry_url']}")
@@ -176,7 +176,6 @@ def _replicas(seen: Any) -> str:
 
 def _override(override: Any) -> str:
     reason = f", {override['reason']}" if override["reason"] else ""
-    blocked = f" (outranked by {override['blocked_by']})" if override["blocked_by"] else ""
     until = clock(override["expires_at"])
     service, text, author = override["service"], override["text"], override["author"]
-    return clean(f"{service}: {text} by {author}{reason}, until {until}{blocked}")
+    return clean(f"{service}: {text} by {author}{reason}, until {until}")

@@ -22,9 +22,10 @@ from headway.cli.follow import (
     not_settled,
 )
 from headway.cli.headwayd import ensure_running
+from headway.cli.plan import show_warnings
 from headway.cli.session import Session, common
-from headway.cli.show import bold, dim, plural
-from headway.cli.trouble import Exit
+from headway.cli.show import bold, dim, envoy_text, plural
+from headway.cli.trouble import Exit, Trouble
 from headway.site.problem import Severity
 
 Json = dict[str, Any]
@@ -45,6 +46,7 @@ def up(session: Session, file: Path, plan_id: str | None, wait_s: float) -> Exit
     if described.site is None:
         return refuse(session, described)
     started = ensure_running(session.home, session.client)
+    session = session.about(described.site.name)
     path = environment_path(described.site.name, session.env)
     body = {**described.body(), **({"plan": plan_id} if plan_id else {})}
     applied = session.client.post(f"{path}/apply", body)
@@ -79,6 +81,9 @@ def _watch(
     """Until everything is settled, or it is clear that something will not be."""
     failed_at_s: float | None = None
     for look in looks(session, path, limit_s=limit_s):
+        if look.status["going_down"]:
+            progress.wipe()
+            raise Trouble("conflict", "somebody is taking it down", remedy=session.hint("events"))
         services = look.status["services"]
         if not unchanged:
             for service in services:
@@ -133,11 +138,7 @@ def _conclude(
     if applied["unchanged"]:
         click.echo(f"nothing to do: {_title(status)} runs as described ({status['digest']})")
     else:
-        envoy = status["envoy"]
-        known = not envoy["version"] or envoy["version"] in envoy["text"]
-        progress.say(
-            "ok", "envoy", envoy["text"] if known else f"{envoy['version']}, {envoy['text']}"
-        )
+        progress.say("ok", "envoy", envoy_text(status["envoy"]))
     match answered:
         case Answered():
             mark = "ok" if answered.good else "FAILED"
@@ -150,6 +151,7 @@ def _conclude(
         click.echo(f"\n  site  {bold(status['entry_url'])}")
     if not applied["unchanged"]:
         click.echo("Running in the background.")
+    show_warnings(applied["plan"])
     click.echo(f"Next: {session.hint('status')} ; {session.hint('down')}")
 
 

@@ -82,7 +82,7 @@ def _told(replica: SeenReplica) -> str:
         probe = replica.process.probe
         if probe is not None and probe.first_ok_at is not None:
             took_s = (probe.first_ok_at - replica.process.started_at).total_seconds()
-            return f"ready, first healthy after {took_s:.1f} s"
+            return f"first healthy after {took_s:.1f} s"
     return replica.reason
 
 

@@ -166,7 +166,7 @@ class StrawControl:
             raise StalePlanError(f"{plan} is stale", remedy="headway plan makes a new one")
         found = self._fields.get(environment)
         if found is not None and found.ends_in is not None:
-            raise ConflictError(f"{environment} is going down", remedy="wait until it is down")
+            found.ends_in = None  # what goes down is brought up again
         if not made.unchanged:
             services = {n: _Straw(c, c) for n, c in _counts(source).items()}
             self._fields[environment] = _Field(_digest(source), source.file, services)

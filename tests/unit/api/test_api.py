@@ -140,6 +140,17 @@ def test_a_wrong_request_is_told_where_it_is_wrong(
     assert caught.value.code == "bad-request"
 
 
+def test_what_no_journal_and_no_kernel_could_take_is_the_askers_mistake(
+    client: Client, site_body: dict[str, object]
+) -> None:
+    with pytest.raises(Trouble, match=r"query\.after") as caught:
+        client.get("/events", {"after": 2**63})
+    assert caught.value.code == "bad-request"
+    with pytest.raises(Trouble, match=r"body\.directory") as caught:
+        client.post(f"{SHOP}/plan", {**site_body, "directory": "/\0"})
+    assert caught.value.code == "bad-request"
+
+
 def test_a_name_that_cannot_be_one_is_refused_before_anybody_looks_for_it(client: Client) -> None:
     with pytest.raises(Trouble) as caught:
         client.get("/environments/..%2f..%2fetc/production")
