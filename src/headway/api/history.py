@@ -12,6 +12,7 @@ from headway.model.observed import Phase
 
 # Events that an override in force tells already; the two are made at almost the same time.
 WISHES = frozenset({"scale", "restart", "drain"})
+ECHOES = frozenset({Phase.DRAINING, Phase.STOPPING})  # of the orders to drain and to stop
 SAME = timedelta(seconds=0.5)
 
 
@@ -39,7 +40,8 @@ def why_view(service: ServiceView, trouble: Sequence[str], events: Sequence[Even
     past = [
         WhyLine(Tense.PAST, _sentence(event), event.at, _signature(event.actor))
         for event in reversed(events)
-        if event.kind not in WISHES or not any(abs(event.at - at) < SAME for at in made_at)
+        if event.kind not in ECHOES
+        and (event.kind not in WISHES or not any(abs(event.at - at) < SAME for at in made_at))
     ]
     return WhyView(service.name, summary(service), (*now, *wished, *past))
 

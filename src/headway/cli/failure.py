@@ -3,7 +3,7 @@ how the process ended, what it wrote last.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -62,9 +62,21 @@ def _evidence(replica: Json) -> Iterator[tuple[str, str]]:
     process = ", ".join(part for part in (ended, restarts) if part)
     if process:
         yield "process", f"{replica['id']}: {process}"
-    written = [line for line in replica["log_tail"] if not LIFE_BEGINS.match(line)]
-    lines = written[-LOG_LINES_MAX:]
+    lines = last_words(replica["log_tail"])[-LOG_LINES_MAX:]
     for number, line in enumerate(lines):
         yield "" if number else "log", line
     if not lines and replica["phase"] == "failed":
         yield "log", f"{replica['id']} wrote nothing"
+
+
+def last_words(log: Sequence[str]) -> list[str]:
+    """What the last life wrote that wrote anything: a new one has often said nothing yet."""
+    words: list[str] = []
+    begun = False
+    for line in log:
+        if LIFE_BEGINS.match(line):
+            begun = True
+            continue
+        words = [line] if begun else [*words, line]
+        begun = False
+    return words

@@ -5,6 +5,8 @@ import click
 from headway.cli.session import Session, common
 from headway.cli.show import bold, clean, clock, dim
 
+LINES_MAX = 20  # of the past: one screen
+
 
 @click.command()
 @click.argument("service")
@@ -16,7 +18,10 @@ def why(session: Session, service: str) -> None:
         session.print_json(answer)
         return
     click.echo(bold(clean(answer["summary"])))
-    for line in answer["lines"]:
+    past = [line for line in answer["lines"] if line["tense"] == "past"]
+    for line in [*(line for line in answer["lines"] if line not in past), *past[:LINES_MAX]]:
         when = clock(line["at"]) if line["at"] else line["tense"]
         actor = dim(f"  ({clean(line['actor'])})") if line["actor"] else ""
         click.echo(f"  {dim(f'{when:<9}')} {clean(line['text'])}{actor}")
+    if len(past) > LINES_MAX:
+        click.echo(f"  {dim(f'{'older':<9}')} {session.hint('events')} has more")

@@ -38,7 +38,7 @@ def resolve(described: Desired, overrides: Iterable[Override], now: datetime) ->
 
 def going_down(described: Desired) -> Desired:
     """The same environment with nothing in it, callers before callees, for `headway down`."""
-    callers_first = reversed(described.services.items())
+    callers_first = reversed(list(described.services.items()))
     services = {name: scaled(service, 0) for name, service in callers_first}
     return replace(described, services=services, entry=None)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from headway.api.control import SiteSource
+from headway.cli.failure import last_words
 from headway.model.actor import Actor, Role
 from headway.model.ids import EnvironmentId, EnvironmentName, SiteName
 from headway.testing.control import StrawControl
@@ -124,3 +125,25 @@ def test_an_output_nobody_reads_is_no_failure_and_a_full_disk_is_said(folder: Pa
     code, said = schema("> /dev/full")
     assert code == 1
     assert "the output cannot be written: No space left on device" in said
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        (("--- 2026-01-01T00:00:00Z web-1 life 1 begins", "no module x"), ["no module x"]),
+        (
+            (
+                "no module x",
+                "--- 2026-01-01T00:00:01Z web-1 life 2 begins",
+                "no module x",
+                "--- 2026-01-01T00:00:02Z web-1 life 3 begins",
+            ),
+            ["no module x"],
+        ),
+        ((), []),
+    ],
+)
+def test_a_failure_shows_the_last_words_once_and_no_lines_of_our_own(
+    log: tuple[str, ...], shown: list[str]
+) -> None:
+    assert last_words(log) == shown
