@@ -27,8 +27,8 @@ from headway.loop.turn import Wanted, World
 from headway.model.desired import Desired
 from headway.model.errors import EngineError, HeadwayError, SiteError, TrafficError
 from headway.model.host import Host
-from headway.model.ids import PRODUCTION
-from headway.model.site import Kind, Site
+from headway.model.ids import PRODUCTION, ServiceName
+from headway.model.site import Entry, Kind, Site
 from headway.releases.io.secrets import Secrets
 from headway.site.parse import parse
 from headway.traffic.bootstrap import Limits
@@ -157,6 +157,13 @@ def as_applied(stored: StoredEnvironment) -> tuple[Site, Desired]:
     return parsed.site, described
 
 
+def unreadable(stored: StoredEnvironment) -> tuple[Site, Desired]:
+    """In place of a description that nobody can read any more: nothing, which is not acted upon."""
+    nowhere = Entry(ServiceName("none"), None)
+    site = Site(stored.id.site, owner="", entry=nowhere, services={})
+    return site, Desired(stored.id, services={}, arrows=(), entry=None)
+
+
 async def keep_envoy(running: Running, envoy: Envoy, traffic: FileTraffic) -> None:
     """Have the right Envoy run, and compare what it runs with what was published."""
     seen: list[str] = []
@@ -236,7 +243,8 @@ class _ProxyOf:
         if not await self._envoy.serving.ready():
             return EnvoyView(False, "starting", pid=kept.pid, generation=generation)
         wrong = await self._traffic.confirm()
-        text = wrong[0] if wrong else f"took what was published, restarted {kept.restarts} times"
+        restarted = f"restarted {kept.restarts} times" if kept.restarts > 1 else "restarted once"
+        text = wrong[0] if wrong else restarted if kept.restarts else ""
         return EnvoyView(
             not wrong, text, pid=kept.pid, version=_envoy_version(), generation=generation
         )

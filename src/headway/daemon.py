@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -27,7 +27,7 @@ from headway.api.address import lock_path, log_path, socket_path
 from headway.api.live import LiveControl
 from headway.api.running import Running
 from headway.api.server import serve
-from headway.assembly import Assembly, Place, as_applied, assemble, keep_envoy
+from headway.assembly import Assembly, Place, as_applied, assemble, keep_envoy, unreadable
 from headway.engine.io.keeper_link import start_keeper
 from headway.journal.io.sqlite import SqliteJournal, open_journal
 from headway.journal.rows import StoredEnvironment
@@ -88,8 +88,9 @@ def _lock(path: Path) -> int | None:
         with suppress(BlockingIOError, FileNotFoundError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.stat().st_ino == os.fstat(lock).st_ino:
-                os.truncate(lock, 0)
-                os.write(lock, f"{os.getpid()}\n".encode())
+                told = f"{os.getpid()}\n".encode()
+                with suppress(OSError):  # in place: on a full disk nothing new is needed
+                    os.truncate(lock, os.write(lock, told))
                 return lock
         os.close(lock)
         if time.monotonic() > end_s:
@@ -153,15 +154,20 @@ class Daemon:
     async def _resume(self) -> None:
         """Take up every environment of the journal; nothing that runs is touched by this."""
         for stored in await self._journal.environments():
+            held = ""
             try:
                 site, described = as_applied(stored)
-            except HeadwayError as error:
-                log.error("%s is left as it is: %s", stored.id, error)  # noqa: TRY400
-                continue
+            except Exception as error:  # not the end of the care for all the others
+                is_bug = not isinstance(error, HeadwayError)
+                log.error("%s is left as it is: %s", stored.id, error, exc_info=is_bug)  # noqa: TRY400
+                site, described = unreadable(stored)
+                remedy = error.remedy if isinstance(error, HeadwayError) else ""
+                held = f"{error}; what runs is left as it is; {remedy or 'headway up'}"
             if stored.going_down:
                 wanted = Wanted(going_down(described))
             else:
-                wanted = Wanted(described, await self._journal.overrides(stored.id))
+                overrides = await self._journal.overrides(stored.id)
+                wanted = Wanted(described, overrides, held=held)
             self._control.adopt(self._assemble(stored, site, described, wanted))
         event = Event(
             self._clock.now(),
@@ -179,10 +185,13 @@ class Daemon:
         self, stored: StoredEnvironment, site: Site, described: Desired, wanted: Wanted
     ) -> Running:
         made = assemble(self._place, stored, site, described, wanted)
-        task = asyncio.create_task(self._look_after(made), name=str(stored.id))
+        self._spawn(self._look_after(made), str(stored.id))
+        return made.running
+
+    def _spawn(self, care: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(care, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return made.running
 
     async def _claim(self, stored: StoredEnvironment) -> None:
         """Its keeper holds the first port of the block for as long as the environment lives."""
@@ -194,38 +203,57 @@ class Daemon:
         """The whole life of an environment in this daemon."""
         environment = made.running.environment
         await self._start(made)
-        envoys = asyncio.create_task(
-            keep_envoy(made.running, made.envoy, made.traffic), name="envoy"
-        )
+        proxy: asyncio.Task[None] | None = None
 
-        async def when_empty() -> bool:
+        async def is_over() -> bool:
+            nonlocal proxy
             if not made.running.stored.going_down:
+                if proxy is None or proxy.done():  # it ends early when a way down was broken off
+                    care = keep_envoy(made.running, made.envoy, made.traffic)
+                    proxy = asyncio.create_task(care, name="envoy")
                 return False
-            await _stop(envoys)
-            try:
-                await made.envoy.retire()
-                await made.engine.retire()  # refused while Envoy is still ending
-            except HeadwayError as error:
-                environment.failure = str(error)
+            if not environment.is_empty:
                 return False
-            await made.traffic.close()
-            await self._remove(made.running.stored)
-            return True
+            await _stop(proxy)
+            async with self._control.changing:
+                return made.running.stored.going_down and await self._end(made)
 
         try:
-            await environment.run(when_empty)
+            await environment.run(is_over)
         finally:
-            await _stop(envoys)
+            await _stop(proxy)
             await made.traffic.close()
             with suppress(HeadwayError):
                 await made.engine.close()
+
+    async def _end(self, made: Assembly) -> bool:
+        """Nothing of it runs any more: end what cared for it and drop its traces."""
+        environment, stored = made.running.environment, made.running.stored
+        if not environment.is_empty:
+            return False  # it was brought up and down again meanwhile
+        try:
+            await made.envoy.retire()
+            await made.engine.retire()  # refused while Envoy is still ending
+        except HeadwayError as error:
+            environment.failure = str(error)
+            return False
+        await made.traffic.close()
+        await asyncio.to_thread(_clear, self._place.folder(stored), keep_logs=not stored.purge)
+        try:
+            await self._forget(stored)
+        except HeadwayError as error:
+            log.warning("%s is down, which is not written down yet: %s", stored.id, error)
+            self._spawn(self._forget_later(stored), f"forget {stored.id}")
+        self._control.dismiss(stored.id)
+        self._leave_when_idle(LINGER_S)
+        return True
 
     async def _start(self, made: Assembly) -> None:
         environment = made.running.environment
         while True:
             try:
                 await made.engine.start()
-            except EngineError as error:
+            except (EngineError, OSError) as error:
                 if environment.failure != str(error):
                     log.warning("%s: %s", environment.id, error)
                 environment.failure = str(error)
@@ -234,20 +262,27 @@ class Daemon:
                 environment.failure = ""
                 return
 
-    async def _remove(self, stored: StoredEnvironment) -> None:
-        """Nothing runs any more: drop its files (logs only with --purge) and its rows."""
-        folder = self._place.folder(stored)
-        await asyncio.to_thread(_clear, folder, keep_logs=not stored.purge)
+    async def _forget(self, stored: StoredEnvironment) -> None:
         name = str(stored.id)
         event = Event(self._clock.now(), stored.id, "gone", name, "is down", HEADWAY.name, {})
         await self._journal.remove_environment(stored.id, [event])
         if stored.purge:
             await self._journal.forget_events(stored.id)
-        self._control.dismiss(stored.id)
-        self._leave_when_idle(LINGER_S)
+
+    async def _forget_later(self, stored: StoredEnvironment) -> None:
+        """As soon as the journal can be written; unless it was brought up again meanwhile."""
+        while True:
+            await asyncio.sleep(RETRY_S)
+            async with self._control.changing:
+                if self._control.runs(stored.id):
+                    return
+                with suppress(HeadwayError):
+                    await self._forget(stored)
+                    return
 
 
 def _clear(folder: Path, *, keep_logs: bool) -> None:
+    """Drop its files; the logs only with --purge."""
     for path in folder.iterdir():
         if path.name == "logs" and keep_logs:
             continue
@@ -260,9 +295,10 @@ def _clear(folder: Path, *, keep_logs: bool) -> None:
             empty.rmdir()
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _stop(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _this_host() -> Host:

@@ -47,14 +47,7 @@ from headway.model.desired import Desired, DesiredService
 from headway.model.errors import EngineError, JournalError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, PlanId, ReplicaId, ServiceName
-from headway.model.override import (
-    Change,
-    DrainReplica,
-    Override,
-    Rank,
-    RestartBefore,
-    ScaleTo,
-)
+from headway.model.override import Change, DrainReplica, Override, Rank, RestartBefore, ScaleTo
 from headway.model.site import Kind, Site
 
 HUMAN_OVERRIDE_S = 24 * 3600.0
@@ -84,7 +77,7 @@ class LiveControl:
         self._claim = claim
         self._started_at = started_at
         self._running: dict[EnvironmentId, Running] = {}
-        self._applying = asyncio.Lock()  # one change of a description at a time
+        self.changing = asyncio.Lock()  # one environment comes, changes or goes at a time
 
     # What the daemon calls.
 
@@ -95,10 +88,13 @@ class LiveControl:
         """Nothing of it is left."""
         self._running.pop(environment, None)
 
+    def runs(self, environment: EnvironmentId) -> bool:
+        return environment in self._running
+
     @property
     def is_idle(self) -> bool:
         """Nothing runs, and nobody is about to change that."""
-        return not self._running and not self._applying.locked()
+        return not self._running and not self.changing.locked()
 
     # What the faces call.
 
@@ -118,7 +114,7 @@ class LiveControl:
                 desired_count=sum(s.desired_count for s in view.services),
                 ready_count=sum(s.ready_count for s in view.services),
                 entry_url=view.entry_url,
-                state="going down" if view.going_down else worst(view.services),
+                state="going down" if view.going_down else worst(view),
             )
             for view in views
         )
@@ -140,7 +136,7 @@ class LiveControl:
         *,
         plan: PlanId | None,
     ) -> ApplyView:
-        async with self._applying:
+        async with self.changing:
             made = await self._draft(source, environment)
             view = plan_view(made, environment, self._running.get(environment))
             if plan is not None and plan != view.id:
@@ -162,7 +158,7 @@ class LiveControl:
             return ApplyView(environment, False, stored.digest[:7], view)
 
     async def down(self, environment: EnvironmentId, actor: Actor, *, purge: bool) -> AcceptedView:
-        async with self._applying:
+        async with self.changing:
             running = self._find(environment)
             stored = replace(running.stored, going_down=True, purge=purge)
             text = "going down, and its state and logs with it" if purge else "going down"
@@ -397,4 +393,6 @@ class LiveControl:
             count, size_bytes = await self._journal.size()
         except JournalError as error:
             return JournalView(False, str(error))
+        if not self._journal.has_reserve:
+            return JournalView(False, "the disk is nearly full: no room is set aside any more")
         return JournalView(True, f"{count:,} events, {size_bytes / 1e6:.1f} MB")

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Protocol
 
 from headway.api.control import EnvoyView, Fact, JournalView, LogPage, ServiceView, StatusView
-from headway.api.views import callers_first, service_view
+from headway.api.views import service_view, unseen_view
 from headway.journal.rows import StoredEnvironment
 from headway.loop.environment import Environment
 from headway.loop.turn import Turn, Wanted
 from headway.model.desired import Desired
 from headway.model.errors import EngineError, HeadwayError
-from headway.model.ids import ReplicaId
+from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase
 from headway.model.site import Site
+from headway.planning.order import callers_first
 from headway.planning.resolve import going_down
 
 TAIL_LINES = 8
@@ -73,7 +74,7 @@ class Running:
         loop, stored, last = self.environment, self.stored, self.environment.last
         envoy = await self.proxy.view()
         trouble = (*loop.trouble, *([self.proxy_failure] if self.proxy_failure else []))
-        services = () if last is None else self._services(last)
+        services = self._unseen() if last is None else self._services(last)
         is_seen = last is not None and last.wanted is loop.wanted
         settled = is_seen and envoy.ok and not trouble and all(s.settled for s in services)
         return StatusView(
@@ -93,6 +94,12 @@ class Running:
             trouble=trouble,
         )
 
+    def _unseen(self) -> tuple[ServiceView, ...]:
+        """Before the first look: what is described, of which nothing is known yet."""
+        services = self.described.services
+        order = callers_first({name: wish.service for name, wish in services.items()})
+        return tuple(unseen_view(services[name]) for name in order)
+
     def _services(self, last: Turn) -> tuple[ServiceView, ...]:
         tails = self._tails(last)
         return tuple(
@@ -103,8 +110,7 @@ class Running:
                 failures=self.environment.failures,
                 tails=tails,
             )
-            for name in callers_first(last)
-            if name in last.steps
+            for name in _shown(last)
         )
 
     def _tails(self, last: Turn) -> Mapping[ReplicaId, tuple[str, ...]]:
@@ -124,6 +130,13 @@ class Running:
             except (OSError, EngineError):
                 tails[replica] = ()
         return tails
+
+
+def _shown(last: Turn) -> tuple[ServiceName, ...]:
+    """Those that are wanted, then those that are leaving."""
+    wanted = callers_first({name: s.service for name, s in last.desired.services.items()})
+    gone = sorted(set(last.steps) - set(wanted))
+    return tuple(name for name in (*wanted, *gone) if name in last.steps)
 
 
 def _entry_url(described: Desired) -> str:

@@ -1,18 +1,19 @@
 """From what the loop knows to what the faces show. Pure; words for people are chosen here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from headway.api.control import OverrideView, ProbeView, ReplicaView, ServiceView
+from headway.api.control import OverrideView, ProbeView, ReplicaView, ServiceView, StatusView
+from headway.api.words import condition
 from headway.engine.supervise import describe_exit
 from headway.loop.decide import Step
 from headway.loop.turn import Turn, Wanted
+from headway.model.desired import DesiredService
 from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase, Process, SeenReplica
 from headway.model.override import DrainReplica, Override, RestartBefore, ScaleTo
 from headway.model.site import Kind
-from headway.planning.order import callees_first
 from headway.planning.replicas import is_current, slot
 from headway.planning.resolve import in_force
 
@@ -61,10 +62,20 @@ def service_view(
     )
 
 
-def callers_first(turn: Turn) -> tuple[ServiceName, ...]:
-    order = callees_first({name: s.service for name, s in turn.desired.services.items()})
-    gone = sorted(set(turn.steps) - set(order))
-    return (*reversed(order), *gone)
+def unseen_view(wish: DesiredService) -> ServiceView:
+    """A service that no turn of the loop has looked at yet."""
+    return ServiceView(
+        name=wish.service.name,
+        kind=wish.service.kind,
+        desired_count=wish.count,
+        ready_count=0,
+        phases={},
+        release=wish.release.id,
+        replicas=(),
+        settled=False,
+        failed=False,
+        reason="not looked at yet",
+    )
 
 
 def replica_view(
@@ -141,13 +152,12 @@ def summary(view: ServiceView) -> str:
     return f"{view.name} is not there yet: {counted}; {view.reason}"
 
 
-def worst(views: Sequence[ServiceView]) -> str:
+def worst(seen: StatusView) -> str:
     """The worst thing of an environment in a few words; "" when all is well."""
-    for view in sorted(views, key=lambda v: (not v.failed, v.settled)):
-        if view.settled:
-            return ""
+    unsettled = sorted((v for v in seen.services if not v.settled), key=lambda v: not v.failed)
+    for view in unsettled[:1]:
         return f"{view.name} {view.ready_count}/{view.desired_count}: {view.reason}"
-    return ""
+    return seen.trouble[0] if seen.trouble else ""
 
 
 def _is_settled(step: Step, done_phase: Phase) -> bool:
@@ -184,16 +194,16 @@ def _reason(step: Step, failures: Mapping[ReplicaId, SeenReplica]) -> str:
             if failure is not None and phase in (Phase.STARTING, Phase.STOPPING):
                 return f"{replica.id} failed before: {failure.reason}"
             if phase is not Phase.READY:
-                return f"{replica.id} is {replica.phase}: {replica.reason}"
+                return condition(replica.id, replica.phase, replica.reason)
     if step.plan.waiting:
         return step.plan.waiting[0].reason
     return "its replicas are being started or ended"
 
 
 def _probe(process: Process, failure: SeenReplica | None) -> ProbeView | None:
-    heard = process.probe
-    if heard is None and failure is not None:
-        heard = failure.process.probe
+    # A new life has hardly been asked yet; what the failed one answered is the evidence.
+    heard = failure.process.probe if failure is not None else None
+    heard = heard or process.probe
     if heard is None:
         return None
     return ProbeView(heard.ok, heard.asked, heard.answer, heard.tries, heard.since)

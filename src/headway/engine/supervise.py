@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2s
 
-from headway.model.observed import ALIVE, Exit, Phase, Process, SeenReplica
+from headway.model.observed import Exit, Phase, Process, SeenReplica
 from headway.model.site import Kind, Service
 
 UNHEALTHY_S_MAX = 10.0  # a replica that was healthy and is not for this long has failed
@@ -170,12 +170,3 @@ def _give_up_one(judged: tuple[SeenReplica, ...]) -> tuple[SeenReplica, ...]:
     reason = f"unhealthy for over {SUSPECT_S_MAX:g} s: {first.process.probe.answer}"
     given_up = _failed(first.process, reason, at=first.process.probe.at)
     return tuple(given_up if r is first else r for r in judged)
-
-
-def is_settled(replicas: Sequence[SeenReplica]) -> bool:
-    """No replica is on its way to another phase."""
-    return all(r.phase in (Phase.READY, Phase.DONE) for r in replicas)
-
-
-def alive_count(replicas: Sequence[SeenReplica]) -> int:
-    return sum(r.phase in ALIVE for r in replicas)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from headway.loop.ports import Clock
 from headway.loop.turn import Memory, Turn, Wanted, World, turn
@@ -21,6 +22,8 @@ TURN_GAP_S_MIN = 0.005  # a storm of events makes one turn, not a thousand
 AFTER_FAILURE_S = 0.25
 
 log = logging.getLogger("headway.loop")
+
+T = TypeVar("T")
 
 
 class Environment:
@@ -69,23 +72,28 @@ class Environment:
             and all(not step.replicas for step in last.steps.values())
         )
 
-    async def run(self, when_empty: Callable[[], Awaitable[bool]]) -> None:
-        """Take turns until `when_empty` says that this was the end, or a newer loop took over."""
+    async def run(self, is_over: Callable[[], Awaitable[bool]]) -> None:
+        """Take turns until `is_over`, asked after each, says so, or a newer loop took over."""
         while True:
             self._changed.clear()
-            await self._take_turn()
-            if self.deposed:
-                return
-            if self.is_empty and await when_empty():
+            await self._attempt(self._take_turn())
+            if self.deposed or await self._attempt(is_over()):
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._pause_s())
             await asyncio.sleep(TURN_GAP_S_MIN)
 
     async def _take_turn(self) -> None:
+        if self.wanted.held:
+            self.failure = self.wanted.held
+            return
+        self.last = await turn(self._world, self.wanted, self._memory, self._clock.now())
+        self.failure = ""
+
+    async def _attempt(self, step: Awaitable[T]) -> T | None:
+        """None when it failed."""
         try:
-            self.last = await turn(self._world, self.wanted, self._memory, self._clock.now())
-            self.failure = ""
+            return await step
         except StaleEpochError as error:
             self.failure, self.deposed = f"{error}; {error.remedy}", True
             log.warning("%s: %s", self.id, self.failure)
@@ -97,6 +105,7 @@ class Environment:
             # A bug must not end the care for what runs; it is shown, logged whole, and tried again.
             self.failure = f"a turn failed: {type(error).__name__}: {error}"
             log.exception("%s: a turn failed", self.id)
+        return None
 
     def _pause_s(self) -> float:
         if self.failure:

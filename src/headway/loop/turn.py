@@ -43,6 +43,7 @@ class Wanted:
     described: Desired
     overrides: tuple[Override, ...] = ()
     version: int = 0  # grows with every wish, so that a face can wait until it was seen
+    held: str = ""  # why nothing may be done about it; what runs stays as it is
 
 
 @dataclass(slots=True)

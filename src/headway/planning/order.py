@@ -14,6 +14,10 @@ def callees_first(services: Mapping[ServiceName, Service]) -> tuple[ServiceName,
     return tuple(done)
 
 
+def callers_first(services: Mapping[ServiceName, Service]) -> tuple[ServiceName, ...]:
+    return tuple(reversed(callees_first(services)))
+
+
 def _visit(
     services: Mapping[ServiceName, Service], start: ServiceName, done: dict[ServiceName, None]
 ) -> None:

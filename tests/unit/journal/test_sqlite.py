@@ -1,6 +1,8 @@
 """The journal: what was written stays, and a full disk is survived."""
 
 import asyncio
+import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from headway.journal.full import allowed_without_journal
-from headway.journal.io.sqlite import RESERVE_BYTES, SqliteJournal, open_journal
+from headway.journal.io.sqlite import RESERVE_BYTES, SqliteJournal, open_journal, set_reserve
 from headway.journal.rows import StoredEnvironment
 from headway.model.errors import JournalError, JournalFullError
 from headway.model.event import Event
@@ -171,6 +173,41 @@ def test_a_damaged_journal_is_an_error_with_a_remedy_and_no_traceback(tmp_path: 
     with pytest.raises(JournalError) as caught:
         asyncio.run(open_journal(tmp_path / "journal.db"))
     assert caught.value.remedy
+
+
+def test_a_journal_of_a_newer_headway_is_left_alone_and_said_with_a_remedy(tmp_path: Path) -> None:
+    async def age(journal: SqliteJournal) -> None:
+        with journal._engine.begin() as connection:
+            connection.execute(sa.text("update alembic_version set version_num = '9999'"))
+
+    with_journal(tmp_path, age)
+    with pytest.raises(JournalError, match="newer Headway") as caught:
+        asyncio.run(open_journal(tmp_path / "journal.db"))
+    assert "install" in caught.value.remedy
+
+
+def test_a_full_disk_at_the_start_does_not_keep_headwayd_from_what_runs(tmp_path: Path) -> None:
+    async def look(journal: SqliteJournal) -> None:
+        await journal.put_environment(stored(), [])
+
+    with_journal(tmp_path, look)
+    full = "create trigger full before insert on meta begin select raise(abort, '{}'); end"
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute(full.format("database or disk is full"))
+
+    async def start(journal: SqliteJournal) -> None:
+        assert (journal.epoch, journal.full) == (2, True)
+        assert await journal.environments() == (stored(),)
+
+    with_journal(tmp_path, start)
+
+
+def test_the_last_room_on_a_disk_is_not_set_aside(tmp_path: Path) -> None:
+    room = os.statvfs(tmp_path)
+    assert set_reserve(tmp_path / "small", size=1000) is True
+    assert (tmp_path / "small").stat().st_size == 1000
+    assert set_reserve(tmp_path / "large", size=room.f_bavail * room.f_frsize) is False
+    assert not (tmp_path / "large").exists()
 
 
 def test_without_a_journal_only_what_keeps_alive_is_allowed() -> None:

@@ -39,12 +39,13 @@ T = TypeVar("T")
 class SqliteJournal:
     """One file. Open it with `open_journal`."""
 
-    def __init__(self, engine: Engine, reserve: Path, epoch: int) -> None:
+    def __init__(self, engine: Engine, reserve: Path, epoch: int, *, full: bool = False) -> None:
         self._engine = engine
         self._reserve = reserve
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.epoch = epoch
-        self.full = False
+        self.full = full  # nothing could be written when it was tried last
+        self.has_reserve = set_reserve(reserve)
 
     async def record(self, events: Sequence[Event]) -> None:
         await self._write(lambda c: _insert_events(c, events))
@@ -167,66 +168,78 @@ class SqliteJournal:
             return self._write_with_reserve(work)
 
         result = await self._run(write)
-        if self.full:
-            self.full = False
-            await self._run(self._set_reserve)
+        self.full = False
+        if not self.has_reserve:
+            self.has_reserve = await self._run(lambda: set_reserve(self._reserve))
         return result
 
     def _write_with_reserve(self, work: Callable[[Connection], T]) -> T:
         self.full = True
+        self.has_reserve = False
         with suppress(OSError):
             self._reserve.unlink()
         try:
             with self._engine.begin() as connection:
                 return work(connection)
         except sa.exc.SQLAlchemyError as error:
-            raise JournalFullError(
-                "the journal cannot be written: the disk is full",
-                remedy=f"make room on the file system of {self._reserve.parent}",
-            ) from error
-
-    def _set_reserve(self) -> None:
-        set_reserve(self._reserve)
+            raise _full(self._reserve.parent) from error
 
 
 async def open_journal(path: Path) -> SqliteJournal:
     """Open or make the journal, bring its tables up to date, and take the next epoch."""
     reserve = path.with_suffix(".reserve")
-
-    def begin() -> tuple[Engine, int]:
-        try:
-            engine = _connect(path)
-            _migrate(engine)
-            epoch = _next_epoch(engine)
-        except sa.exc.OperationalError as error:
-            if not _is_full(error):
-                raise _unusable(error) from error
-            with suppress(OSError):
-                reserve.unlink()
-            engine = _connect(path)
-            try:
-                epoch = _next_epoch(engine)
-            except sa.exc.SQLAlchemyError as again:
-                raise _unusable(again) from again
-        except sa.exc.SQLAlchemyError as error:
-            raise _unusable(error) from error
-        set_reserve(reserve)
-        return engine, epoch
-
-    engine, epoch = await asyncio.to_thread(begin)
-    return SqliteJournal(engine, reserve, epoch)
+    try:
+        engine, epoch, full = await asyncio.to_thread(_begin, path, reserve)
+    except sa.exc.DBAPIError as error:
+        raise (_full(path.parent) if _is_full(error) else _unusable(error)) from error
+    except sa.exc.SQLAlchemyError as error:
+        raise _unusable(error) from error
+    return SqliteJournal(engine, reserve, epoch, full=full)
 
 
-def set_reserve(path: Path) -> None:
-    """Set aside room on the disk; without it, later. A full disk is met when it comes."""
+def _begin(path: Path, reserve: Path) -> tuple[Engine, int, bool]:
+    """Also the epoch, and whether it could not be written because the disk is full."""
+    try:
+        engine = _connect(path)
+        _migrate(engine)
+        return engine, _next_epoch(engine), False
+    except sa.exc.DBAPIError as error:
+        if not _is_full(error):
+            raise
     with suppress(OSError):
+        reserve.unlink()
+    engine = _connect(path)
+    _migrate(engine)
+    try:
+        return engine, _next_epoch(engine), False
+    except sa.exc.DBAPIError as error:
+        if not _is_full(error):
+            raise
+    # What runs is looked after all the same. Our successor may take the same epoch: by then we
+    # are gone, because the home folder has one headwayd at a time.
+    with engine.connect() as connection:
+        return engine, _epoch(connection) + 1, True
+
+
+def set_reserve(path: Path, size: int = RESERVE_BYTES) -> bool:
+    """Set aside room on the disk. Not the last room there is: then others need it more."""
+    try:
+        if path.exists() and path.stat().st_size == size:
+            return True
+        disk = os.statvfs(path.parent)
+        if disk.f_bavail * disk.f_frsize < 2 * size:
+            return False
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            os.posix_fallocate(descriptor, 0, size)
         except OSError:
             path.unlink()
+            return False
         finally:
             os.close(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _connect(path: Path) -> Engine:
@@ -250,13 +263,16 @@ def _connect(path: Path) -> Engine:
 def _migrate(engine: Engine) -> None:
     with engine.connect() as connection:
         known = sa.inspect(connection).has_table("alembic_version")
-        at = (
-            connection.execute(sa.text("select version_num from alembic_version"))
-            if known
-            else None
-        )
-        if at is not None and at.scalar() == SCHEMA_HEAD:
+        query = sa.text("select version_num from alembic_version")
+        at = connection.execute(query).scalar() if known else None
+        if at == SCHEMA_HEAD:
             return
+        if at is not None and str(at) > SCHEMA_HEAD:
+            raise JournalError(
+                f"the journal was written by a newer Headway (its tables are {at}, ours "
+                f"{SCHEMA_HEAD})",
+                remedy="install that Headway again, or another home folder with HEADWAY_HOME",
+            )
     from alembic import command  # noqa: PLC0415 - 0.2 s that only the first start pays
     from alembic.config import Config  # noqa: PLC0415
 
@@ -269,16 +285,27 @@ def _migrate(engine: Engine) -> None:
 
 def _next_epoch(engine: Engine) -> int:
     with engine.begin() as connection:
-        row = connection.execute(sa.select(meta.c.value).where(meta.c.key == "epoch")).first()
-        epoch = int(row.value) + 1 if row else 1
+        epoch = _epoch(connection) + 1
         connection.execute(sa.delete(meta).where(meta.c.key == "epoch"))
         connection.execute(sa.insert(meta).values(key="epoch", value=str(epoch)))
     return epoch
 
 
-def _is_full(error: sa.exc.OperationalError) -> bool:
+def _epoch(connection: Connection) -> int:
+    row = connection.execute(sa.select(meta.c.value).where(meta.c.key == "epoch")).first()
+    return int(row.value) if row else 0
+
+
+def _is_full(error: sa.exc.DBAPIError) -> bool:
     text = str(error.orig)
     return "disk is full" in text or "disk I/O error" in text
+
+
+def _full(folder: Path) -> JournalFullError:
+    return JournalFullError(
+        "the journal cannot be written: the disk is full",
+        remedy=f"make room on the file system of {folder}",
+    )
 
 
 def _unusable(error: Exception) -> JournalError:
