@@ -24,4 +24,4 @@ def why(session: Session, service: str) -> None:
         actor = dim(f"  ({clean(line['actor'])})") if line["actor"] else ""
         click.echo(f"  {dim(f'{when:<9}')} {clean(line['text'])}{actor}")
     if len(past) > LINES_MAX:
-        click.echo(f"  {dim(f'{'older':<9}')} {session.hint('events')} has more")
+        click.echo(f"  {dim('older    ')} {session.hint('events')} has more")
