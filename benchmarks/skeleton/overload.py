@@ -48,7 +48,7 @@ async def overload(_: int, duration_s: float = OVERLOAD_S) -> Finding:
     good_per_s = seen.ok / (duration_s - 1.0)
     same = pids(after.replicas) == pids(before.replicas)
     fewest = min(min(r.used, r.in_rotation) for r in rotations)
-    answering = _fewest_answering(counted, duration_s)
+    answering = fewest_answering(counted, duration_s)
     half = SITE.replicas * IN_ROTATION_MIN
     return Finding(
         scenario=f"{TIMES}x overload for {duration_s:g} s, health checks queue with the work",
@@ -96,7 +96,7 @@ async def _watch(site: SiteUnderTest, generation: int, duration_s: float) -> lis
     return found
 
 
-def _fewest_answering(records: Sequence[Record], duration_s: float) -> int:
+def fewest_answering(records: Sequence[Record], duration_s: float) -> int:
     """Users' own view: how many replicas gave good answers in the leanest second."""
     by_second: dict[int, set[str]] = {second: set() for second in range(2, int(duration_s))}
     for record in records:

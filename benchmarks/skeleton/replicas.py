@@ -46,7 +46,7 @@ async def kill(seed: int) -> Finding:
         twice = site.handled_twice()
     gets = summarize([r for r in records if r.method == "GET"])
     posts = summarize([r for r in records if r.method == "POST"])
-    late = sum(not _in_flight(r, kills) for r in records if r.method == "POST" and not r.ok)
+    late = sum(not in_flight(r, kills) for r in records if r.method == "POST" and not r.ok)
     share_s = sorted(k.repaired_s - k.own_start_s for k in kills)
     return Finding(
         scenario=f"kill -9 of one of 3 replicas, {KILLS} times, 500 requests/s",
@@ -96,7 +96,7 @@ async def _kill_one(site: SiteUnderTest, load: OpenLoop, victim: Replica) -> Kil
     return Kill(at_s, repaired_s, float(await site.ask(new, "/started")))
 
 
-def _in_flight(record: Record, kills: Sequence[Kill]) -> bool:
+def in_flight(record: Record, kills: Sequence[Kill]) -> bool:
     """It was on its way when a replica was killed, or met the sockets that were just closing."""
     return any(record.due_s - NOTICED_S <= k.at_s <= record.end_s for k in kills)
 

@@ -106,3 +106,9 @@ def test_sigterm_ends_what_is_in_flight_and_leaves_with_status_0() -> None:
         assert (answer.status, answer.getheader("connection")) == (200, "close")
         connection.close()
         assert process.wait(timeout=5) == 0
+
+
+def test_it_knows_how_long_its_own_start_took() -> None:
+    began_s = monotonic()
+    with backend() as (_, port):
+        assert 0.01 < float(ask(port, "/started")[1]) < monotonic() - began_s + 0.02
