@@ -7,6 +7,7 @@ python -m benchmarks.skeleton chaos --seed 7 --chaos-s 60
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -53,6 +54,9 @@ async def measure(scenarios: Mapping[str, Scenario], seed: int) -> list[Finding]
         if LEFT_BEHIND:
             figures = {**finding.figures, "left behind": "; ".join(LEFT_BEHIND)}
             finding = replace(finding, kept=False, figures=figures)
+        # What else the machine had to do is part of every figure.
+        load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        finding = replace(finding, figures={**finding.figures, "load of the machine": load})
         print(described(finding), flush=True)
         findings.append(finding)
     return findings
