@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 import httptools
 
+SAID_BYTES_MAX = 256
+SAID_CHARS_SHOWN = 48
+FAILED_STATUS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -34,6 +38,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._keep_alive = True
         self._answered_by = ""
+        self._said = b""
 
     @property
     def usable(self) -> bool:
@@ -46,7 +51,7 @@ class Connection(asyncio.Protocol):
         assert not self._busy, "one request at a time: there is no pipelining"
         assert self._transport is not None
         self._busy = True
-        self._answered_by = ""
+        self._answered_by, self._said = "", b""
         self._parser = httptools.HttpResponseParser(self)
         self._transport.write(request)
 
@@ -87,14 +92,26 @@ class Connection(asyncio.Protocol):
         if name.lower() == b"x-replica":
             self._answered_by = value.decode("latin-1")
 
+    def on_body(self, body: bytes) -> None:
+        if len(self._said) < SAID_BYTES_MAX:
+            self._said += body
+
     def on_message_complete(self) -> None:
         assert self._parser is not None
+        status = self._parser.get_status_code()
         self._keep_alive = self._parser.should_keep_alive()
         if not self._keep_alive:
             self.close()
-        self._finish(Answer(self._parser.get_status_code(), "", self._answered_by))
+        error = f"{status} {_shortened(self._said)}".strip() if status >= FAILED_STATUS else ""
+        self._finish(Answer(status, error, self._answered_by))
 
     def _finish(self, answer: Answer) -> None:
         if self._busy:
             self._busy = False
             self._on_done(self, answer)
+
+
+def _shortened(said: bytes) -> str:
+    """Why a proxy says it failed; what comes before the reason is the same for all."""
+    text = " ".join(said[:SAID_BYTES_MAX].decode(errors="replace").split())
+    return text.rpartition("reset reason: ")[2][:SAID_CHARS_SHOWN]

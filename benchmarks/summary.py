@@ -22,7 +22,7 @@ class Record:
     due_s: float
     end_s: float
     status: int | None  # None: no complete answer
-    error: str = ""  # "refused", "closed early", "timeout", …; empty when there was an answer
+    error: str = ""  # "refused", "timeout", "503 overflow", …; empty when there was a good answer
     answered_by: str = ""  # the replica that says so in `x-replica`
 
     @property

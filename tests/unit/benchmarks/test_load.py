@@ -199,3 +199,19 @@ def test_a_closed_loop_never_has_more_requests_than_users() -> None:
         assert busy[1] <= 3
 
     asyncio.run(story())
+
+
+def test_a_failure_is_named_by_the_reason_that_the_proxy_gives() -> None:
+    reason = b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        line = f"HTTP/1.1 503 No\r\ncontent-length: {len(reason)}\r\nconnection: close\r\n\r\n"
+        writer.write(line.encode() + reason)
+
+    async def story() -> None:
+        async with serving(refuse) as target:
+            records = await open_loop(target, Limits())
+        assert {(r.kind, r.status) for r in records} == {("503 overflow", 503)}
+
+    asyncio.run(story())
