@@ -9,6 +9,7 @@ from headway.model.errors import HeadwayError
 
 SOCKET_NAME = "headwayd.sock"
 LOG_NAME = "headwayd.log"
+JOURNAL_NAME = "journal.db"
 LOCK_NAME = "headwayd.lock"  # there while a headwayd looks after this home
 PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 
@@ -37,6 +38,10 @@ def log_path(home: Path) -> Path:
 
 def lock_path(home: Path) -> Path:
     return home / LOCK_NAME
+
+
+def journal_path(home: Path) -> Path:
+    return home / JOURNAL_NAME
 
 
 @contextlib.contextmanager

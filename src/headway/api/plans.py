@@ -45,8 +45,8 @@ def _outranked(running: Running | None) -> Iterator[str]:
     for service in running.described.services:
         for view in override_views(running.environment.wanted.overrides, service, now):
             if view.text.startswith("scaled") and not view.blocked_by:
-                until = f"{view.expires_at:%a %H:%M}"
-                yield f"{service} is {view.text} by {view.author} until {until}, whatever it says"
+                wish = f"{view.text} by {view.author} until {view.expires_at:%a %H:%M}"
+                yield f"{service} is {wish}, whatever is described"
 
 
 def _change_view(difference: Difference) -> ChangeView:

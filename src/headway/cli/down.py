@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from headway.api.address import lock_path
+from headway.api.address import journal_path, lock_path
 from headway.cli.duration_option import Duration
 from headway.cli.follow import Look, Progress, looks, may_be_interrupted, not_settled
 from headway.cli.headwayd import ensure_running
@@ -27,8 +27,8 @@ LOOK_EVERY_S = 0.1
 @common
 def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
     """Drain and end everything of an environment, and wait until nothing is left."""
-    if not session.home.is_dir():
-        return _nothing(session)
+    if not journal_path(session.home).exists() and not session.client.reachable():
+        return _nothing(session)  # no headwayd has ever looked after this folder
     # What runs outlives headwayd, so that it may have to be started to end it.
     ensure_running(session.home, session.client)
     if not session.client.get("/environments"):

@@ -147,3 +147,10 @@ def test_a_failure_shows_the_last_words_once_and_no_lines_of_our_own(
     log: tuple[str, ...], shown: list[str]
 ) -> None:
     assert last_words(log) == shown
+
+
+def test_down_in_a_folder_that_was_never_used_starts_nothing(
+    headway: Headway, tmp_path: Path
+) -> None:
+    assert headway("down", "--yes").out == "nothing to do: it is not running\n"
+    assert list((tmp_path / "home").iterdir()) == []
