@@ -114,10 +114,11 @@ def test_a_page_is_composed_of_all_its_parts() -> None:
 
 
 def test_programs_get_json() -> None:
-    seen = compose("/search?q=queue&format=json", {"x-request-id": "abc-1"}).json()
+    patient = {"x-envoy-expected-rq-timeout-ms": "10000"}
+    seen = compose("/search?q=queue&format=json", {**patient, "x-request-id": "abc-1"}).json()
     assert seen["hits"] == [HIT]
     assert (seen["replica"], seen["request_id"], seen["missing"]) == ("frontend-3", "abc-1", {})
-    by_accept = compose("/search?q=queue", {"accept": "application/json"}).json()
+    by_accept = compose("/search?q=queue", {**patient, "accept": "application/json"}).json()
     assert by_accept["hits"] == [HIT]
 
 

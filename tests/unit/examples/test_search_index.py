@@ -44,7 +44,7 @@ def asked(target: str) -> Reply:
     [
         ("asyncio queue", "asyncio.queues.Queue"),
         ("json encoder", "json.encoder.JSONEncoder"),
-        ("task group", "asyncio.taskgroups.TaskGroup"),
+        ("temporary directory", "tempfile.TemporaryDirectory"),
         ("semaphores", "threading.Semaphore"),
         ("counter", "collections.Counter"),
     ],
