@@ -60,6 +60,15 @@ def test_the_cap_is_per_replica_and_a_burst_may_wait_for_its_connections() -> No
     assert caps["thresholds"][0]["max_pending_requests"] == 64
 
 
+@pytest.mark.parametrize(("in_flight", "retries"), [(8, 8), (64, 16), (256, 64)])
+def test_in_overload_rescues_take_only_a_small_part_of_what_all_replicas_can_do(
+    in_flight: int, retries: int
+) -> None:
+    caps = body(overload=Overload(in_flight=in_flight))["circuit_breakers"]
+    budget = caps["thresholds"][0]["retry_budget"]
+    assert budget == {"budget_percent": {"value": 5}, "min_retry_concurrency": retries}
+
+
 def test_grpc_speaks_http2_also_when_it_is_checked() -> None:
     made = body(protocol=Protocol.GRPC, health=Health(expect=Expect.STATUS))
     (options,) = made["typed_extension_protocol_options"].values()
