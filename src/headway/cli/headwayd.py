@@ -55,7 +55,7 @@ def _log_of(home: Path) -> Iterator[IO[bytes]]:
         log = os.fdopen(os.open(log_path(home), LOG_FLAGS, 0o600), "ab")
     except OSError as error:
         raise Trouble(
-            "failed",
+            "denied" if isinstance(error, PermissionError) else "failed",
             f"cannot write to {home}: {_reason(error)}",
             remedy="choose a folder of yours with --home or HEADWAY_HOME",
         ) from error

@@ -118,6 +118,8 @@ def common(command: Command) -> Callable[..., int]:
             return _tell(Trouble(code, str(error), remedy=error.remedy), as_json=as_json)
         except Trouble as trouble:
             return _tell(trouble, as_json=as_json)
+        except PermissionError as error:
+            return _tell(_not_ours(error), as_json=as_json)
 
     return run
 
@@ -130,6 +132,14 @@ def _tell(trouble: Trouble, *, as_json: bool) -> Exit:
         sys.stdout.flush()
         click.echo(problem(clean(trouble.error), clean(trouble.remedy)), err=True)
     return trouble.exit
+
+
+def _not_ours(error: PermissionError) -> Trouble:
+    return Trouble(
+        "denied",
+        f"this user may not look at {error.filename}",
+        remedy="run the command as the user it belongs to, or choose another folder with --home",
+    )
 
 
 def _site_of_folder() -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,3 +155,23 @@ def test_down_in_a_folder_that_was_never_used_starts_nothing(
 ) -> None:
     assert headway("down", "--yes").out == "nothing to do: it is not running\n"
     assert list((tmp_path / "home").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("down", "--yes"), ("doctor",)], ids=" ".join)
+def test_a_home_of_another_user_is_told_and_no_fault(
+    headway: Headway, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """As `os.stat` answers somebody else's 0700 folder; root, who may run this, sees everything."""
+    real = os.stat
+
+    def stat(path: Any, *rest: Any, **more: Any) -> os.stat_result:
+        if str(path).startswith("/theirs"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *rest, **more)
+
+    monkeypatch.setenv("HEADWAY_HOME", "/theirs/home")
+    monkeypatch.setattr("os.stat", stat)
+    said = headway(*words)
+    assert said.code in {1, 5}
+    assert "a fault in headway" not in said.err
+    assert "/theirs/home" in said.out + said.err
