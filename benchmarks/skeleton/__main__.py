@@ -41,8 +41,8 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
-async def measure(scenarios: Mapping[str, Scenario], seed: int) -> list[Finding]:
-    findings = []
+async def measure(scenarios: Mapping[str, Scenario], seed: int, findings: list[Finding]) -> None:
+    """Adds each finding as it is made: a run that is interrupted has found something too."""
     for name, scenario in scenarios.items():
         print(f"{name} …", file=sys.stderr, flush=True)
         LEFT_BEHIND.clear()
@@ -59,7 +59,6 @@ async def measure(scenarios: Mapping[str, Scenario], seed: int) -> list[Finding]
         finding = replace(finding, figures={**finding.figures, "load of the machine": load})
         print(described(finding), flush=True)
         findings.append(finding)
-    return findings
 
 
 def main() -> int:
@@ -80,9 +79,12 @@ def main() -> int:
     }
     about = machine()
     names = said.scenario or SCENARIOS
-    findings = asyncio.run(measure({name: every[name] for name in names}, said.seed))
-    print(verdicts(findings))
-    print(f"Written to {write(findings, said.out, about)}")
+    findings: list[Finding] = []
+    try:
+        asyncio.run(measure({name: every[name] for name in names}, said.seed, findings))
+    finally:
+        print(verdicts(findings))
+        print(f"Written to {write(findings, said.out, about)}")
     return 0 if all(f.kept for f in findings) else 1
 
 
