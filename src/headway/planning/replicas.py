@@ -6,7 +6,8 @@ Promises (tests/unit/planning/test_replicas.py):
 
   safety    we never take a ready replica away if that leaves fewer than `ready_min`;
   restraint we never start past `count + surge_max` processes;
-  proof     no ready replica gives way to a release none of whose replicas has become ready;
+  proof     no ready replica gives way to a release none of whose replicas has become ready,
+            except those beyond `count`, which would go in any case;
   progress  if the world keeps up, repeated planning reaches `count` replicas as desired.
 """
 
@@ -144,7 +145,9 @@ def _drain_unwanted(
     )
     free = [r for r in (*outdated, *surplus) if r.phase is not Phase.READY]
     costly = [r for r in (*outdated, *surplus) if r.phase is Phase.READY]
-    spare_count = max(0, len(ready) - desired.ready_min) if proven else 0
+    # Beyond `count` they give way in any case; if they did not, there might be no room for a proof.
+    needed = desired.ready_min if proven else desired.count
+    spare_count = max(0, len(ready) - needed)
     why_not = (
         f"{len(ready)} ready, {desired.ready_min} needed"
         if proven

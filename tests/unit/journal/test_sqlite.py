@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from headway.journal.full import allowed_without_journal
-from headway.journal.io.sqlite import RESERVE_BYTES, SqliteJournal, open_journal, set_reserve
+from headway.journal.io.sqlite import (
+    PRUNE_EVERY,
+    RESERVE_BYTES,
+    SqliteJournal,
+    open_journal,
+    set_reserve,
+)
 from headway.journal.rows import StoredEnvironment
 from headway.model.errors import JournalError, JournalFullError
 from headway.model.event import Event
@@ -139,6 +146,22 @@ def test_the_file_is_private_and_room_is_set_aside(tmp_path: Path) -> None:
         assert (tmp_path / "journal.reserve").stat().st_size == RESERVE_BYTES
 
     with_journal(tmp_path, work)
+
+
+def test_the_journal_is_bounded_and_keeps_what_people_did(tmp_path: Path) -> None:
+    async def run() -> None:
+        journal = await open_journal(tmp_path / "journal.db", events_kept=50)
+        asked = replace(event(0, "scale"), actor="anna")
+        await journal.record([asked])
+        for turn in range(300):
+            await journal.record([event(10 * turn + n) for n in range(10)])
+        found = await journal.events(ENVIRONMENT, after=0, limit=5000, kind=None)
+        assert found[0] == (1, asked)
+        assert len(found) < 50 + PRUNE_EVERY
+        assert found[-1][1] == event(2999)
+        await journal.close()
+
+    asyncio.run(run())
 
 
 def limit_pages(journal: SqliteJournal, spare: int) -> None:

@@ -24,6 +24,7 @@ from headway.journal.rows import (
     release_from_json,
     release_to_json,
 )
+from headway.model.actor import HEADWAY
 from headway.model.errors import JournalError, JournalFullError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, EnvironmentName, ServiceName, SiteName
@@ -32,6 +33,8 @@ from headway.model.override import Override
 SCHEMA_HEAD = "0001"
 RESERVE_BYTES = 16 << 20
 EVENTS_PAGE_MAX = 5_000
+EVENTS_KEPT = 200_000  # some 100 MB; hundreds of crash loops write as many in a few hours
+PRUNE_EVERY = 1_000  # ids
 
 T = TypeVar("T")
 
@@ -39,8 +42,11 @@ T = TypeVar("T")
 class SqliteJournal:
     """One file. Open it with `open_journal`."""
 
-    def __init__(self, engine: Engine, reserve: Path, epoch: int, *, full: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, reserve: Path, epoch: int, *, full: bool, events_kept: int
+    ) -> None:
         self._engine = engine
+        self._events_kept = events_kept
         self._reserve = reserve
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.epoch = epoch
@@ -48,7 +54,12 @@ class SqliteJournal:
         self.has_reserve = set_reserve(reserve)
 
     async def record(self, events: Sequence[Event]) -> None:
-        await self._write(lambda c: _insert_events(c, events))
+        def insert(connection: Connection) -> None:
+            last = _insert_events(connection, events)
+            if last % PRUNE_EVERY < len(events):
+                _prune(connection, last - self._events_kept)
+
+        await self._write(insert)
 
     async def put_environment(self, stored: StoredEnvironment, events: Sequence[Event]) -> None:
         """What is wanted from now on; one transaction with the events that say who wanted it."""
@@ -133,7 +144,7 @@ class SqliteJournal:
 
     async def size(self) -> tuple[int, int]:
         """Events, and bytes of the file."""
-        query = sa.select(sa.func.max(event.c.id))
+        query = sa.select(sa.func.count()).select_from(event)
         count = await self._read(lambda c: c.execute(query).scalar() or 0)
         pages = sa.text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
         return count, await self._read(lambda c: int(c.execute(pages).scalar_one()))
@@ -185,7 +196,7 @@ class SqliteJournal:
             raise _full(self._reserve.parent) from error
 
 
-async def open_journal(path: Path) -> SqliteJournal:
+async def open_journal(path: Path, *, events_kept: int = EVENTS_KEPT) -> SqliteJournal:
     """Open or make the journal, bring its tables up to date, and take the next epoch."""
     reserve = path.with_suffix(".reserve")
     try:
@@ -194,7 +205,7 @@ async def open_journal(path: Path) -> SqliteJournal:
         raise (_full(path.parent) if _is_full(error) else _unusable(error)) from error
     except sa.exc.SQLAlchemyError as error:
         raise _unusable(error) from error
-    return SqliteJournal(engine, reserve, epoch, full=full)
+    return SqliteJournal(engine, reserve, epoch, full=full, events_kept=events_kept)
 
 
 def _begin(path: Path, reserve: Path) -> tuple[Engine, int, bool]:
@@ -332,6 +343,12 @@ def _insert_events(connection: Connection, events: Sequence[Event]) -> int:
         key = connection.execute(sa.insert(event).values(values)).inserted_primary_key
         last = int(key[0]) if key else last
     return last
+
+
+def _prune(connection: Connection, up_to: int) -> None:
+    """What Headway did long ago is let go of; what people did is kept."""
+    old = sa.and_(event.c.id <= up_to, event.c.actor == HEADWAY.name)
+    connection.execute(sa.delete(event).where(old))
 
 
 def _environment_id(text: str) -> EnvironmentId:
