@@ -26,7 +26,7 @@ from tests.contracts.engine_world import (
     until,
 )
 
-from headway.engine.io import procfs, wire
+from headway.engine.io import keeper_link, procfs, wire
 from headway.engine.io.keeper_link import start_keeper
 from headway.model.errors import EngineError, StaleEpochError
 from headway.model.observed import Process
@@ -142,6 +142,30 @@ def test_a_keeper_that_hangs_is_told_and_its_news_grow_old(headway_home: Path) -
             await eventually(lambda: "does not answer" in w.engine.trouble)
             with pytest.raises(EngineError, match="does not answer"):
                 await until(w, lambda _: False)
+        finally:
+            os.kill(w.engine.keeper_pid, signal.SIGCONT)
+        await eventually(lambda: not w.engine.trouble)
+        assert (await seen(w, "web-0")).exit is None
+
+    run(headway_home, story)
+
+
+def test_a_keeper_that_hangs_for_longer_than_any_answer_may_take_is_believed_again_afterwards(
+    headway_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_link, "PULSE_EVERY_S", 0.1)
+    monkeypatch.setattr(keeper_link, "PULSE_S_MAX", 0.2)
+    monkeypatch.setattr(keeper_link, "ANSWER_S_MAX", 0.4)
+
+    async def story(w: LocalWorld) -> None:
+        await start(w, "web-0", w.launch(Kind.SERVES))
+        await healthy(w, "web-0")
+        os.kill(w.engine.keeper_pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(EngineError, match="does not answer"):
+                await until(w, lambda _: False)
+            with pytest.raises(EngineError, match="did not answer"):
+                await w.engine.keep("late", ("true",), {}, w.directory)
         finally:
             os.kill(w.engine.keeper_pid, signal.SIGCONT)
         await eventually(lambda: not w.engine.trouble)

@@ -144,18 +144,18 @@ class KeeperLink:
         """A keeper that is there and says nothing is as bad as none: what was seen grows old."""
         loop = asyncio.get_running_loop()
         await self._ready.wait()
+        before = ""
         while True:
             await asyncio.sleep(PULSE_EVERY_S)
             asked_s = loop.time()
             answer = loop.create_task(self._ask("ping", {}))
             await asyncio.wait((answer,), timeout=PULSE_S_MAX)
-            if not answer.done():
+            if not answer.done() and self.lost_s is None:
                 self.lost_s, before = asked_s, self.trouble
                 self.trouble = SILENT.format(pid=self.keeper_pid)
-                await asyncio.wait((answer,))  # until it answers, or `ask` gives up
-                self.trouble = before
-            answer.result()
-            self.lost_s = None
+            await asyncio.wait((answer,))  # until it answers, or `ask` gives up
+            if answer.exception() is None and self.lost_s is not None:
+                self.lost_s, self.trouble = None, before
 
     async def _greet(self, first: asyncio.Future[None]) -> None:
         stale: StaleEpochError | None = None
