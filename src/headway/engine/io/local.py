@@ -323,7 +323,8 @@ class LocalEngine:
         facts.address = sockets.serving_address(found, replica.port, address)
         if not self._public_listen_allowed:
             facts.objection = sockets.objection(found)
-        facts.probe = probe
+        if facts.probe is None or facts.probe.first_ok_at is None:  # else there is newer news
+            facts.probe = probe
         self._see(replica)
         await self._note(replica)
 
