@@ -21,7 +21,7 @@ help:
 	@echo "make check             the quick part: style, walls, types, unit and golden tests"
 	@echo "make simulate SEED=42  play one simulated history again"
 	@echo "make golden            write the golden plans anew and show what changed"
-	@echo "make bench             measure the running product, 25 minutes; JSON into build/bench/"
+	@echo "make bench             measure the running product, 15 minutes; JSON into build/bench/"
 	@echo "make clean             remove .venv and every cache in this folder"
 
 demo: demo-ready

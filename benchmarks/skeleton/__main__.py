@@ -1,6 +1,6 @@
 """Break the running product on purpose, and measure what its users notice.
 
-python -m benchmarks.skeleton                  everything, less than 25 minutes
+python -m benchmarks.skeleton                  everything, about 15 minutes
 python -m benchmarks.skeleton kill overload    only these
 python -m benchmarks.skeleton chaos --seed 7 --chaos-s 60
 """
