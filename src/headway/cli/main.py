@@ -57,6 +57,13 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command), f"{cmd_name} is no command"
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """`headway logs | head`: nobody listens any more. Click would call that a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return _unheard(Exit.DONE)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
@@ -103,9 +110,6 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _unheard(Exit.DONE)
     except SystemExit as end:
-        # So click ends when nobody listens any more (`headway logs | head`), which is no failure.
-        if isinstance(end.__context__, BrokenPipeError):
-            return _unheard(Exit.DONE)
         return end.code if isinstance(end.code, int) else Exit.FAILED
     except Exception as error:  # noqa: BLE001 - the last line before the person
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE and error.filename is None:
