@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 
+import psutil
 import pytest
 from tests.acceptance.site_world import HEADWAY, Site, command_of
 
@@ -16,6 +17,7 @@ def test_a_site_brought_up_again_while_its_envoy_still_ends_gets_another_envoy(s
     site.describe(replicas=1)
     site.headway("up", "site.yaml")
     envoy = site.status()["envoy"]["pid"]
+    replica = psutil.Process(site.pids().pop())
     with socket.create_connection(("127.0.0.1", site.replicas()[0]["port"])):  # drained late
         going = subprocess.Popen(
             [str(HEADWAY), "down", "--yes"],
@@ -27,7 +29,7 @@ def test_a_site_brought_up_again_while_its_envoy_still_ends_gets_another_envoy(s
         site.until("draining", lambda s: "draining" in s["services"][0]["phases"])
         os.kill(envoy, signal.SIGSTOP)  # deaf to SIGTERM: it ends late
     try:
-        site.until("without a replica", lambda s: not s["services"][0]["replicas"])
+        replica.wait(timeout=30)
         site.headway("up", "site.yaml")
         assert site.get()[0] == 200
         assert site.until_settled()["envoy"]["pid"] != envoy
