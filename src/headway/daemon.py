@@ -44,7 +44,7 @@ from headway.planning.resolve import going_down
 from headway.traffic.io.envoy import find_envoy
 
 RETRY_S = 1.0
-FIRST_LINGER_S, LINGER_S = 15.0, 0.5
+FIRST_LINGER_S, LINGER_S = 3.0, 0.5
 LOCK_WITHIN_S, LOCK_EVERY_S = 2.0, 0.05
 LOG_BYTES_MAX, LOGS_KEPT = 8 << 20, 2
 
