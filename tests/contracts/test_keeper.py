@@ -25,7 +25,7 @@ from tests.contracts.engine_world import (
     until,
 )
 
-from headway.engine.io import keeper_link, procfs, wire
+from headway.engine.io import keeper_link, procfs, state_file, wire
 from headway.engine.io.keeper_link import start_keeper
 from headway.model.errors import EngineError, StaleEpochError
 from headway.model.observed import Process
@@ -81,6 +81,45 @@ def test_a_killed_keeper_comes_back_and_adopts_what_runs(headway_home: Path) -> 
         assert process.exit.status is None  # it was not that keeper's child
         await stop(w, "web-2")
         await ended(w, "web-2")
+
+    run(headway_home, story)
+
+
+@pytest.mark.parametrize("left", [None, b"", b"{not json", b'{"version": 1}'])
+def test_a_keeper_whose_file_is_lost_or_damaged_adopts_what_runs_all_the_same(
+    headway_home: Path, left: bytes | None
+) -> None:
+    async def story(w: LocalWorld) -> None:
+        await start(w, "web-0", w.launch(Kind.SERVES), incarnation=7)
+        before = await healthy(w, "web-0")
+        file = w.directory / state_file.FILE_NAME
+        file.unlink() if left is None else file.write_bytes(left)
+        keeper_pid = w.engine.keeper_pid
+        os.kill(keeper_pid, signal.SIGKILL)
+        await eventually(lambda: w.engine.keeper_pid != keeper_pid)
+        after = await healthy(w, "web-0")
+        assert (after.pid, after.port, after.incarnation) == (before.pid, before.port, 7)
+        assert (after.service, after.release) == (before.service, before.release)
+        assert abs((after.started_at - before.started_at).total_seconds()) < 1
+        await w.kill("web-0")
+        await ended(w, "web-0")
+
+    run(headway_home, story)
+
+
+def test_what_bears_a_life_s_mark_and_is_no_replica_is_ended_by_the_next_keeper(
+    headway_home: Path,
+) -> None:
+    async def story(w: LocalWorld) -> None:
+        await start(w, "web-0", w.launch(Kind.SERVES))
+        mark = procfs.environ((await healthy(w, "web-0")).pid)[procfs.MARKER]
+        stray = await asyncio.create_subprocess_exec(
+            "sleep", "600", env={procfs.MARKER: mark.replace("web-0", "web-9")}
+        )
+        keeper_pid = w.engine.keeper_pid
+        os.kill(keeper_pid, signal.SIGKILL)
+        assert await asyncio.wait_for(stray.wait(), 10) == -signal.SIGKILL
+        assert [p.replica for p in await everything(w)] == ["web-0"]
 
     run(headway_home, story)
 

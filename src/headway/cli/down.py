@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from headway.api.address import journal_path, lock_path
+from headway.api.address import journal_path, lock_path, socket_path
+from headway.cli.client import Client
 from headway.cli.duration_option import Duration
 from headway.cli.follow import Look, Progress, looks, may_be_interrupted, not_settled
 from headway.cli.headwayd import ensure_running
@@ -54,6 +55,19 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
         gone = "nothing is left, also no state" if purge else "nothing is left running"
         click.echo(f"  {mark}  {site}/{session.env}  {gone}  {duration(after_s)}")
     return Exit.DONE
+
+
+def has_left(home: Path, client: Client, *, within_s: float) -> bool:
+    """Did headwayd leave by itself, as it does when it looks after nothing any more?
+
+    Then its socket is gone, or about to go; one that was killed leaves it behind.
+    """
+    deadline = time.monotonic() + within_s
+    while socket_path(home).exists() and not client.reachable():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOOK_EVERY_S)
+    return not socket_path(home).exists()
 
 
 def _until_headwayd_left(session: Session, pid: int | None) -> None:
@@ -119,7 +133,11 @@ def _watch(session: Session, path: str, limit_s: float) -> float:
                 progress.moving_text(text, look)
     except Trouble as trouble:
         progress.wipe()
-        if trouble.code == "not-found":
+        gone = trouble.code == "not-found" or (
+            trouble.code == "unreachable"
+            and has_left(session.home, session.client, within_s=LEAVES_WITHIN_S)
+        )
+        if gone:
             return float(look.after_s) if look else 0.0
         raise
     progress.wipe()

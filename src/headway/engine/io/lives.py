@@ -67,7 +67,7 @@ class Lives:
             self._add(record)
         for record, note in found.lost:
             self._add(record).fate(note)
-        for record in found.alive:
+        for record in (*found.alive, *found.unwritten):
             life = self._add(record)
             if record.kept is not None:
                 self._commands[record.name] = _kept_command(record, record.kept)

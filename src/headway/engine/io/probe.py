@@ -17,6 +17,7 @@ from headway.model.site import Expect, Health
 TIMEOUT_S_MIN = 0.250  # our own loop can be late where Envoy is not
 LATE_S = 0.1  # a timeout that came this much too late says more about us than about the replica
 LATE_TRIES_MAX = 3
+PROBES_PER_S_MAX = 1000  # of one engine: hundreds of replicas that start are asked less often
 LOOPBACKS = ("127.0.0.1", "::1")
 FAMILIES = {"127.0.0.1": socket.AF_INET, "::1": socket.AF_INET6}
 
@@ -96,10 +97,13 @@ class Prober:
         )
 
     def _pause_s(self, begun_s: float, now_s: float, *, is_unclear: bool) -> float:
+        fair_s = len(self._tasks) / PROBES_PER_S_MAX
         if is_unclear:
-            return max(0.001, begun_s + self._rates.unclear_every_s - now_s)
+            every_s = max(self._rates.unclear_every_s, fair_s)
+            return max(0.001, begun_s + every_s - now_s)
         # Jitter: a hundred replicas started together are not asked together for ever.
-        return self._rates.clear_every_s * random.uniform(0.8, 1.2)  # noqa: S311
+        every_s = max(self._rates.clear_every_s, fair_s)
+        return every_s * random.uniform(0.8, 1.2)  # noqa: S311
 
 
 async def _ask_anywhere(target: Target, address: str) -> tuple[Heard, str]:
