@@ -247,21 +247,6 @@ def test_a_process_whose_pid_was_not_yet_written_down_is_found(headway_home: Pat
     run(headway_home, story)
 
 
-def test_a_process_of_no_known_life_is_ended(headway_home: Path) -> None:
-    async def story(w: LocalWorld) -> None:
-        await start(w, "web-0", w.launch(Kind.SERVES))
-        pid = (await healthy(w, "web-0")).pid
-        await w.engine.close()
-        os.kill(w.engine.keeper_pid, signal.SIGKILL)
-        (w.directory / "keeper.json").write_text("not the state of a keeper")
-        w.engine = w.new_engine(epoch=1)
-        await w.engine.start()
-        await eventually(lambda: not is_alive(pid))
-        assert await everything(w) == ()
-
-    run(headway_home, story)
-
-
 def test_a_daemon_that_comes_back_finds_healthy_replicas_healthy(headway_home: Path) -> None:
     async def story(w: LocalWorld) -> None:
         await start(w, "web-0", w.launch(Kind.SERVES))
