@@ -208,6 +208,8 @@ def test_a_keeper_that_hangs_for_longer_than_any_answer_may_take_is_believed_aga
             os.kill(w.engine.keeper_pid, signal.SIGCONT)
         await eventually(lambda: not w.engine.trouble)
         assert (await seen(w, "web-0")).exit is None
+        await w.engine.unkeep("late", 1.0)  # the keeper has read the wish after all
+        await eventually(lambda: w.engine.kept("late") is None)
 
     run(headway_home, story)
 
