@@ -20,7 +20,7 @@ from headway.model.errors import TrafficError
 from headway.traffic.bootstrap import Limits, bootstrap
 from headway.traffic.io.admin import SOCKET_PATH_BYTES_MAX, Admin, AdminUnreachableError
 from headway.traffic.io.shelf import Shelf
-from headway.traffic.io.steering import steer
+from headway.traffic.io.steering import steer, waiting_count
 from headway.traffic.io.watches import OWN_WATCHES, require_watches
 from headway.traffic.publication import documents
 from headway.traffic.resources import Snapshot
@@ -227,13 +227,15 @@ class Envoy:
         try:
             # Each of its workers has a socket of its own; the next number is the newcomer's.
             workers = int((await admin.stats(WORKERS))["server.concurrency"])
-            for host, port in await admin.listening():
+            listening = await admin.listening()
+            for host, port in listening:
                 steer(host, port, number=workers)
+            ports = {port for _, port in listening}
             await admin.drain()
             quiet_looks = 0
             while time.monotonic() < end_s and quiet_looks < QUIET_LOOKS:
                 counts = await admin.stats(CONNECTIONS)
-                busy = any(int(open_now) for open_now in counts.values())
+                busy = any(int(n) for n in counts.values()) or waiting_count(ports) > 0
                 quiet_looks = 0 if busy else quiet_looks + 1
                 await asyncio.sleep(LOOK_EVERY_S)
         except AdminUnreachableError:
