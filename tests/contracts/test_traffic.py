@@ -185,6 +185,6 @@ def test_a_slow_replica_gets_less_under_least_loaded(headway_home: Path) -> None
             await running.until(600)
             await eventually(lambda: running.replicas()["web-1"] >= 3)
         counts = running.replicas()
-        assert counts["web-1"] < 0.3 * counts.total(), counts
+        assert 1.5 * counts["web-1"] < counts["web-0"], counts  # round robin: as many
 
     run(headway_home, story)

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from headway.api.address import socket_path
@@ -12,14 +13,18 @@ from headway.testing.control import StrawControl
 from headway.testing.served import served
 
 
-def test_a_process_that_ended_and_was_not_yet_waited_for_is_gone() -> None:
-    process = subprocess.Popen(["sleep", "60"])
-    assert lives(process.pid)
-    process.kill()
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not lives(process.pid)
-    process.wait()
-    assert not lives(process.pid)
+def test_a_process_that_ended_and_was_not_yet_waited_for_is_gone(
+    eventually: Callable[[Callable[[], object], float], None],
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        try:
+            eventually(lambda: lives(process.pid), 10.0)  # not yet while it becomes `sleep`
+        finally:
+            process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not lives(process.pid)
+        process.wait()
+        assert not lives(process.pid)
 
 
 def test_a_headwayd_whose_socket_is_gone_has_left(headway_home: Path) -> None:
