@@ -19,7 +19,7 @@ from pathlib import Path
 
 from headway.model.desired import Arrow, Desired, DesiredService
 from headway.model.ids import ServiceName
-from headway.model.observed import SeenReplica
+from headway.model.rotation import Share
 from headway.model.site import Entry, Health
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.bootstrap import Limits
@@ -275,9 +275,9 @@ class World:
             arrows=self.arrows,
         )
 
-    def rotation(self, *names: str) -> list[SeenReplica]:
+    def rotation(self, *names: str) -> list[Share]:
         ready = [seen(name) for name in names]
-        return [replace(r, process=replace(r.process, port=self.ports[r.id])) for r in ready]
+        return [Share(replace(r, process=replace(r.process, port=self.ports[r.id]))) for r in ready]
 
     async def publish(self, *names: str) -> None:
         await self.traffic.publish(self.wanted(), self.rotation(*names))

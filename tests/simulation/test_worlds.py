@@ -95,7 +95,9 @@ async def play(seed: int) -> None:
             break
     assert is_settled(world, 4), f"seed {seed}: {world.replicas('web')}"
     assert len(world.engine.alive()) == 4
-    assert {r.id for r in world.traffic.rotation} == {r.id for r in world.replicas("web")}
+    assert {share.replica.id for share in world.traffic.rotation} == {
+        r.id for r in world.replicas("web")
+    }
     assert not world.memory.unwritten
 
 

@@ -12,7 +12,7 @@ from headway.loop.turn import Turn, Wanted
 from headway.model.desired import DesiredService
 from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase, Process, SeenReplica
-from headway.model.override import DrainReplica, Override, RestartBefore, ScaleTo
+from headway.model.override import DrainReplica, LogAt, Override, RestartBefore, ScaleTo
 from headway.model.site import Kind
 from headway.planning.replicas import is_current, slot
 from headway.planning.resolve import in_force
@@ -134,6 +134,8 @@ def override_views(
 
 def override_text(override: Override) -> str:
     match override.change:
+        case LogAt(level=level):
+            return f"log level {level}"
         case ScaleTo(count=count):
             return f"scaled to {count}"
         case RestartBefore():

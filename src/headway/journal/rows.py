@@ -14,6 +14,7 @@ from headway.model.ids import (
 from headway.model.override import (
     Change,
     DrainReplica,
+    LogAt,
     Override,
     Rank,
     RestartBefore,
@@ -93,6 +94,8 @@ def _change_to_json(change: Change) -> dict[str, Any]:
                 "replica": replica,
                 "before": before.isoformat(),
             }
+        case LogAt(service, level):
+            return {"kind": "log", "service": service, "level": level}
     assert_never(change)
 
 
@@ -100,6 +103,8 @@ def _change_from_json(row: Mapping[str, Any]) -> Change:
     service = ServiceName(row["service"])
     if row["kind"] == "scale":
         return ScaleTo(service, row["count"])
+    if row["kind"] == "log":
+        return LogAt(service, row["level"])
     before = datetime.fromisoformat(row["before"])
     if row["kind"] == "restart":
         return RestartBefore(service, before)

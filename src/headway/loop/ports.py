@@ -7,8 +7,9 @@ from typing import Protocol
 from headway.model.desired import Desired
 from headway.model.event import Event
 from headway.model.ids import ReplicaId
-from headway.model.observed import Seen, SeenReplica
+from headway.model.observed import Seen
 from headway.model.plan import Action, Outcome
+from headway.model.rotation import Share
 
 
 class Engine(Protocol):
@@ -24,7 +25,7 @@ class Engine(Protocol):
 class Traffic(Protocol):
     """Carries requests to replicas in rotation."""
 
-    async def publish(self, desired: Desired, in_rotation: Sequence[SeenReplica]) -> None:
+    async def publish(self, desired: Desired, rotation: Sequence[Share]) -> None:
         """Make it so. Raises `TrafficError` with the proxy's own reason; then the old stays."""
         ...
 

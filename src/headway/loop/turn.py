@@ -16,11 +16,14 @@ from headway.loop.ports import Engine, Journal, Traffic
 from headway.model.desired import Desired, DesiredService
 from headway.model.errors import EngineError, JournalError, StaleEpochError, TrafficError
 from headway.model.event import Event
+from headway.model.host import Host
 from headway.model.ids import EnvironmentId, ReplicaId, ServiceName
 from headway.model.observed import Phase, SeenReplica
 from headway.model.override import Override
 from headway.model.plan import Action, Drain, Outcome
+from headway.model.rotation import Share
 from headway.planning.resolve import next_expiry, resolve, unwanted
+from headway.traffic.balance import share_out
 
 ACTIONS_AT_ONCE_MAX = 64
 PUBLISH_RETRY_S = 1.0
@@ -52,7 +55,8 @@ class Memory:
 
     steps: dict[ServiceName, Step] = field(default_factory=dict)
     resolved: tuple[Wanted, Desired, datetime | None] | None = None
-    told: tuple[Desired, tuple[tuple[ReplicaId, int, str, int], ...]] | None = None
+    told: tuple[Desired, tuple[tuple[object, ...], ...]] | None = None
+    share_again_at: datetime | None = None  # while a newcomer is on its way to its full share
     publish_again_at: datetime | None = None  # set while Envoy has not taken what it was told
     unwritten: list[Event] = field(default_factory=list)  # while the journal is full
     trouble: dict[str, str] = field(default_factory=dict)  # what is wrong now, by its source
@@ -104,8 +108,9 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
     _remember_failures(memory, [replica for name in fresh for replica in steps[name].replicas])
     allowed = await _record(world, memory, desired.environment, told, actions, now)
     untold = memory.told is None or memory.told[0] is not desired
-    if fresh or untold or memory.publish_again_at is not None:
-        await _publish(world, memory, desired, allowed, now)
+    shares_change = memory.share_again_at is not None and memory.share_again_at <= now
+    if fresh or untold or shares_change or memory.publish_again_at is not None:
+        await _publish(world, memory, desired, seen.hosts, allowed, now)
     outcomes = await _act(world, allowed)
     await _record(
         world,
@@ -116,7 +121,7 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
         now,
     )
     times = [s.asleep_until for s in steps.values() if s.asleep_until is not None]
-    times += [t for t in (expiry, memory.publish_again_at) if t is not None]
+    times += [t for t in (expiry, memory.publish_again_at, memory.share_again_at) if t is not None]
     return Turn(
         at=now,
         wanted=wanted,
@@ -199,17 +204,25 @@ async def _record(
 
 
 async def _publish(
-    world: World, memory: Memory, desired: Desired, actions: Sequence[Action], now: datetime
+    world: World,
+    memory: Memory,
+    desired: Desired,
+    hosts: Sequence[Host],
+    actions: Sequence[Action],
+    now: datetime,
 ) -> None:
     """Tell Envoy, before anything is drained or ended, who is in rotation."""
     leaving = {a.replica for a in actions if isinstance(a, Drain)}
-    rotation: list[SeenReplica] = [
-        replica
-        for step in memory.steps.values()
-        for replica in step.replicas
-        if replica.in_rotation and replica.id not in leaving
-    ]
-    key = tuple((r.id, r.process.incarnation, r.process.address, r.process.port) for r in rotation)
+    rotation: list[Share] = []
+    times: list[datetime] = []
+    for step in memory.steps.values():
+        staying = [r for r in step.replicas if r.in_rotation and r.id not in leaving]
+        shared = share_out(step.desired, staying, hosts=hosts, now=now)
+        rotation += shared.shares
+        if shared.look_again_at is not None:
+            times.append(shared.look_again_at)
+    memory.share_again_at = min(times, default=None)
+    key = tuple(_told(share) for share in rotation)
     same = memory.told is not None and memory.told[0] is desired and memory.told[1] == key
     if same and (memory.publish_again_at is None or now < memory.publish_again_at):
         return
@@ -226,6 +239,13 @@ async def _publish(
         return
     memory.publish_again_at = None
     memory.trouble.pop("traffic", None)
+
+
+def _told(share: Share) -> tuple[object, ...]:
+    """All of a share that Envoy hears of."""
+    process = share.replica.process
+    where = (process.replica, process.incarnation, process.address, process.port)
+    return (*where, share.weight, share.near)
 
 
 async def _act(world: World, actions: Sequence[Action]) -> tuple[Outcome, ...]:

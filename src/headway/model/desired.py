@@ -10,6 +10,17 @@ from headway.model.site import Entry, Service
 
 
 @dataclass(frozen=True, slots=True)
+class Controls:
+    """What a running service is told without a restart. It reads this from `$HW_CONTROL`.
+
+    Each word ends by itself: the service need not hear from us again.
+    """
+
+    log_level: str = ""  # "": its own
+    log_level_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredService:
     service: Service
     release: Release
@@ -19,6 +30,7 @@ class DesiredService:
     surge_max: int
     drained: frozenset[tuple[ReplicaId, datetime]] = frozenset()  # replica, started before
     restart_before: datetime | None = None
+    controls: Controls = Controls()
     because: tuple[str, ...] = ()  # which overrides made it differ from the description
 
     def __post_init__(self) -> None:

@@ -47,7 +47,15 @@ class DrainReplica:
     started_before: datetime
 
 
-Change = ScaleTo | RestartBefore | DrainReplica
+@dataclass(frozen=True, slots=True)
+class LogAt:
+    """The service logs at this level; back to its own when the override ends."""
+
+    service: ServiceName
+    level: str  # "debug"
+
+
+Change = ScaleTo | RestartBefore | DrainReplica | LogAt
 
 
 @dataclass(frozen=True, slots=True)

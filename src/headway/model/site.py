@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from headway.model.ids import ServiceName, SiteName
+from headway.model.ids import HostName, ServiceName, SiteName
 
 
 class Kind(StrEnum):
@@ -21,7 +21,26 @@ class Protocol(StrEnum):
 
 class Balance(StrEnum):
     ROUND_ROBIN = "round-robin"
+    WEIGHTED = "weighted"  # in proportion to the weights of replicas or their hosts
     LEAST_LOADED = "least-loaded"
+    HASH = "hash"  # the same user, the same replica
+
+
+class HashOn(StrEnum):
+    """What of a request decides which replica gets it."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+    QUERY = "query"  # a parameter of the URL
+    PATH = "path"
+    SOURCE = "source"  # the address of the one who asks
+
+
+class Spread(StrEnum):
+    """What a service's replicas must not lose all at once."""
+
+    HOST = "host"
+    ZONE = "zone"  # over zones as evenly as possible; traffic stays in its zone while it can
 
 
 class Expect(StrEnum):
@@ -51,8 +70,15 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class HashKey:
+    on: HashOn
+    name: str = ""  # of the header, cookie or parameter
+
+
+@dataclass(frozen=True, slots=True)
 class Overload:
     in_flight: int = 256  # requests at one replica at once; more is refused at once with a 503
+    rate_per_s: float | None = None  # requests per second and replica; more is refused with a 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +99,10 @@ class Service:
     surge_max: int = 1  # how many extra replicas may exist while replacing
     health: Health = Health()
     balance: Balance = Balance.LEAST_LOADED
+    weights: tuple[float, ...] = ()  # of replica 1, 2, …; later ones as the last. (): their hosts'
+    hash_key: HashKey | None = None  # only with Balance.HASH
+    slow_start_s: float = 10.0  # a newcomer's way to its full share; 0: at once
+    spread: Spread = Spread.HOST
     calls: tuple[Call, ...] = ()
     drain_s: float = 5.0
     overload: Overload = Overload()
@@ -103,6 +133,15 @@ class SecretSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedHost:
+    """A place for replicas. On one machine: a name, a zone and a share of that machine."""
+
+    name: HostName
+    zone: str
+    weight: float | None = None  # share of traffic under weighted balancing; None: its cores
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     name: SiteName
     owner: str
@@ -110,3 +149,4 @@ class Site:
     services: Mapping[ServiceName, Service]
     latency_budget_s: float | None = None
     secrets: Mapping[str, SecretSource] | None = None  # named ones; others live in the state folder
+    hosts: tuple[DescribedHost, ...] = ()  # (): this machine is one host

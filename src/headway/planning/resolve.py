@@ -8,9 +8,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from headway.model.desired import Desired, DesiredService
+from headway.model.desired import Controls, Desired, DesiredService
 from headway.model.ids import ReleaseId, ServiceName
-from headway.model.override import Change, DrainReplica, Override, Rank, RestartBefore, ScaleTo
+from headway.model.override import (
+    Change,
+    DrainReplica,
+    LogAt,
+    Override,
+    Rank,
+    RestartBefore,
+    ScaleTo,
+)
 from headway.model.release import Launch, Release
 from headway.model.site import Service
 
@@ -30,7 +38,7 @@ def resolve(described: Desired, overrides: Iterable[Override], now: datetime) ->
         before = services.get(override.change.service)
         if before is None or _lies_ahead(override.change, now):
             continue  # its service has left the description, or the machine's clock was set back
-        after = _apply(before, override.change)
+        after = _apply(before, override)
         because = (*after.because, _sentence(override))
         services[override.change.service] = replace(after, because=because)
     return replace(described, services=services)
@@ -64,11 +72,11 @@ def scaled(service: DesiredService, count: int) -> DesiredService:
 
 def _lies_ahead(change: Change, now: datetime) -> bool:
     """A change that compares starts with a time still to come would replace for ever."""
-    return not isinstance(change, ScaleTo) and change.started_before > now
+    return isinstance(change, RestartBefore | DrainReplica) and change.started_before > now
 
 
-def _apply(service: DesiredService, change: Change) -> DesiredService:
-    match change:
+def _apply(service: DesiredService, override: Override) -> DesiredService:
+    match override.change:
         case ScaleTo(count=count):
             return _scaled_by_hand(service, count)
         case RestartBefore(started_before=before):
@@ -76,6 +84,8 @@ def _apply(service: DesiredService, change: Change) -> DesiredService:
             return replace(service, restart_before=max(before, earlier) if earlier else before)
         case DrainReplica(replica=replica, started_before=before):
             return replace(service, drained=service.drained | {(replica, before)})
+        case LogAt(level=level):
+            return replace(service, controls=Controls(level, override.expires_at))
 
 
 def _scaled_by_hand(service: DesiredService, count: int) -> DesiredService:
@@ -94,5 +104,7 @@ def _sentence(override: Override) -> str:
             what = "restarted"
         case DrainReplica(replica=replica):
             what = f"{replica} drained"
+        case LogAt(level=level):
+            what = f"log level {level}"
     why = f": {override.reason}" if override.reason else ""
     return f"{what} by {override.author} until {override.expires_at:%Y-%m-%d %H:%M %Z}{why}"

@@ -14,6 +14,7 @@ from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase, SeenReplica
 from headway.model.override import Override
 from headway.model.plan import Start
+from headway.model.rotation import Share
 from headway.testing.builders import HOST, NOON
 from headway.testing.engine import Behaviour, SimulatedEngine
 
@@ -37,18 +38,18 @@ class SimulatedTraffic:
     """Remembers what was published; may refuse."""
 
     def __init__(self) -> None:
-        self.rotation: tuple[SeenReplica, ...] = ()
+        self.rotation: tuple[Share, ...] = ()
         self.refuses = False
         self.published = 0
 
-    async def publish(self, desired: Desired, in_rotation: Sequence[SeenReplica]) -> None:  # noqa: ARG002
+    async def publish(self, desired: Desired, rotation: Sequence[Share]) -> None:  # noqa: ARG002
         if self.refuses:
             raise TrafficError("refused", remedy="wait")
-        self.rotation = tuple(in_rotation)
+        self.rotation = tuple(rotation)
         self.published += 1
 
     def routed(self) -> frozenset[ReplicaId]:
-        return frozenset(r.id for r in self.rotation)
+        return frozenset(share.replica.id for share in self.rotation)
 
 
 class SimulatedJournal:

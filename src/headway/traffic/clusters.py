@@ -87,8 +87,10 @@ def _policy(service: Service) -> dict[str, Any]:
 
 def _balance(balance: Balance) -> dict[str, Any]:
     match balance:
-        case Balance.ROUND_ROBIN:
+        case Balance.ROUND_ROBIN | Balance.WEIGHTED:
             return {"lb_policy": "ROUND_ROBIN"}
+        case Balance.HASH:
+            return {"lb_policy": "MAGLEV"}
         case Balance.LEAST_LOADED:
             two_choices = {"choice_count": 2}
             return {"lb_policy": "LEAST_REQUEST", "least_request_lb_config": two_choices}

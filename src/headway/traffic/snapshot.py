@@ -7,10 +7,11 @@ go, the structure stays; every cluster that is named exists.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from headway.model.desired import Desired
 from headway.model.ids import ServiceName
-from headway.model.observed import Process, SeenReplica
+from headway.model.rotation import Share
 from headway.model.site import Protocol
 from headway.traffic.clusters import cluster, service_of
 from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
@@ -18,11 +19,9 @@ from headway.traffic.resources import Resource, Snapshot, address, resource
 from headway.traffic.routes import arrow_routes, entry_routes
 
 
-def snapshot(
-    desired: Desired, in_rotation: Sequence[SeenReplica], *, entry_address: str
-) -> Snapshot:
-    """`in_rotation` is believed: who is in it gets traffic, who is not gets none."""
-    return with_endpoints(structure(desired, entry_address=entry_address), in_rotation)
+def snapshot(desired: Desired, rotation: Sequence[Share], *, entry_address: str) -> Snapshot:
+    """`rotation` is believed: who is in it gets traffic, who is not gets none."""
+    return with_endpoints(structure(desired, entry_address=entry_address), rotation)
 
 
 def structure(desired: Desired, *, entry_address: str) -> Snapshot:
@@ -48,27 +47,35 @@ def with_retired(now: Snapshot, retired: Iterable[Resource]) -> Snapshot:
     return replace(now, clusters=_by_name([*now.clusters, *kept]))
 
 
-def with_endpoints(now: Snapshot, in_rotation: Sequence[SeenReplica]) -> Snapshot:
+def with_endpoints(now: Snapshot, rotation: Sequence[Share]) -> Snapshot:
     """Every cluster with the replicas of its service."""
-    by_service: dict[ServiceName, list[Process]] = {service_of(c.name): [] for c in now.clusters}
-    for replica in in_rotation:
-        if replica.process.service in by_service:
-            by_service[replica.process.service].append(replica.process)
+    by_service: dict[ServiceName, list[Share]] = {service_of(c.name): [] for c in now.clusters}
+    for share in rotation:
+        service = share.replica.process.service
+        if service in by_service:
+            by_service[service].append(share)
     made = [_endpoints(c.name, by_service[service_of(c.name)]) for c in now.clusters]
-    replicas = frozenset(p.replica for processes in by_service.values() for p in processes)
+    replicas = frozenset(s.replica.id for shares in by_service.values() for s in shares)
     return replace(now, endpoints=tuple(made), replicas=replicas)
 
 
-def _endpoints(cluster_name: str, processes: Iterable[Process]) -> Resource:
+def _endpoints(cluster_name: str, shares: Iterable[Share]) -> Resource:
     """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005)."""
     # By address, so that two lives that claim the same one count once.
-    by_address = {(p.address, p.port): p for p in sorted(processes, key=lambda p: p.incarnation)}
-    members = [
-        {"endpoint": {"address": address(host, port), "hostname": process.replica}}
-        for (host, port), process in sorted(by_address.items())
+    latest_last = sorted(shares, key=lambda s: s.replica.process.incarnation)
+    by_address = {(s.replica.process.address, s.replica.process.port): s for s in latest_last}
+    in_order = [share for _, share in sorted(by_address.items())]
+    groups = [
+        {"priority": priority, "lb_endpoints": [_endpoint(s) for s in in_order if s.near is near]}
+        for priority, near in enumerate(sorted({s.near for s in in_order}, reverse=True))
     ]
-    groups = [{"lb_endpoints": members}] if members else []
     return resource(cluster_name, {"cluster_name": cluster_name, "endpoints": groups})
+
+
+def _endpoint(share: Share) -> dict[str, Any]:
+    process = share.replica.process
+    where = {"address": address(process.address, process.port), "hostname": process.replica}
+    return {"endpoint": where, "load_balancing_weight": share.weight}
 
 
 def _callees(desired: Desired) -> list[ServiceName]:

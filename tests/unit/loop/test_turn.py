@@ -10,9 +10,10 @@ from headway.model.desired import Desired
 from headway.model.errors import StaleEpochError
 from headway.model.event import Event
 from headway.model.ids import ReplicaId, ServiceName
-from headway.model.observed import Phase, SeenReplica
+from headway.model.observed import Phase
 from headway.model.override import DrainReplica, Override, Rank, RestartBefore, ScaleTo
 from headway.model.plan import Start
+from headway.model.rotation import Share
 from headway.testing.builders import NEW, OLD, desired, wish
 from headway.testing.engine import Behaviour
 from headway.testing.world import SimulatedWorld
@@ -75,7 +76,7 @@ def test_a_replica_leaves_envoy_before_it_is_drained() -> None:
     order: list[str] = []
     publish, perform = world.traffic.publish, world.engine.perform
 
-    async def publishing(wanted: Desired, rotation: Sequence[SeenReplica]) -> None:
+    async def publishing(wanted: Desired, rotation: Sequence[Share]) -> None:
         order.append(f"publish {len(rotation)}")
         await publish(wanted, rotation)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from headway.model.desired import Arrow
 from headway.model.ids import ServiceName
+from headway.model.rotation import Share
 from headway.model.site import Entry
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.bootstrap import Limits, bootstrap, candidate
@@ -20,7 +21,7 @@ from headway.traffic.snapshot import snapshot
 
 WEB = ServiceName("web")
 SITE = replace(desired(wish("web")), arrows=(Arrow(WEB, WEB, 21001, None),), entry=Entry(WEB, 80))
-SNAPSHOT = snapshot(SITE, [seen("web-0"), seen("web-1")], entry_address="127.0.0.1")
+SNAPSHOT = snapshot(SITE, [Share(seen("web-0")), Share(seen("web-1"))], entry_address="127.0.0.1")
 MADE = documents(SNAPSHOT)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from headway.model.desired import Arrow, Desired, DesiredService
 from headway.model.ids import ServiceName
 from headway.model.observed import SeenReplica
+from headway.model.rotation import Share
 from headway.model.site import Balance, Call, Entry, Expect, Health, Overload, Protocol
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.publication import replicas_of
@@ -30,7 +31,7 @@ def site(*services: DesiredService, entry_port: int = 8080) -> Desired:
 
 
 def made(wanted: Desired, *in_rotation: SeenReplica) -> Snapshot:
-    return snapshot(wanted, in_rotation, entry_address="127.0.0.1")
+    return snapshot(wanted, [*map(Share, in_rotation)], entry_address="127.0.0.1")
 
 
 def members(snap: Snapshot) -> dict[str, set[str]]:
@@ -58,7 +59,7 @@ def test_no_endpoint_bears_a_mark() -> None:
     (_, web) = made(site(), seen("web-0")).endpoints
     (group,) = web.body["endpoints"]
     (member,) = group["lb_endpoints"]
-    assert member.keys() == {"endpoint"}
+    assert member.keys() == {"endpoint", "load_balancing_weight"}
 
 
 def test_replicas_come_and_go_without_touching_the_structure() -> None:
@@ -106,7 +107,7 @@ def test_a_retired_cluster_keeps_its_body_and_follows_the_replicas() -> None:
     old = made(site(), seen("web-0"))
     slow = replace(wish("web").service, health=Health(timeout_s=0.3))
     new = made(site(replace(wish("web"), service=slow), wish("index")), seen("web-1"))
-    both = with_endpoints(with_retired(new, old.clusters), [seen("web-1")])
+    both = with_endpoints(with_retired(new, old.clusters), [Share(seen("web-1"))])
     assert len(both.clusters) == 3
     assert old.clusters[1] in both.clusters
     webs = [e for e in both.endpoints if e.name.startswith("web@")]

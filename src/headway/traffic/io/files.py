@@ -24,7 +24,7 @@ from pathlib import Path
 from headway.model.desired import Desired
 from headway.model.errors import TrafficError
 from headway.model.ids import ReplicaId
-from headway.model.observed import SeenReplica
+from headway.model.rotation import Share
 from headway.traffic.bootstrap import CLUSTERS_PATH
 from headway.traffic.io.admin import Admin, AdminUnreachableError
 from headway.traffic.io.shelf import Shelf
@@ -82,7 +82,7 @@ class FileTraffic:
         self._routed: frozenset[ReplicaId] = frozenset()
         self._approved = ""  # the structure that Envoy agreed to last
         self._refused: tuple[str, RefusedError] | None = None  # not asked again at each turn
-        self._last: tuple[Desired, tuple[SeenReplica, ...]] | None = None
+        self._last: tuple[Desired, tuple[Share, ...]] | None = None
         self._wanted: tuple[Desired, Snapshot] | None = None  # the last description, worked out
         self._settled: Snapshot | None = None  # the structure that Envoy runs
         self._structure: tuple[Document, ...] = ()
@@ -90,10 +90,10 @@ class FileTraffic:
         self._sweeper: asyncio.Task[None] | None = None
         self._read_back()
 
-    async def publish(self, desired: Desired, in_rotation: Sequence[SeenReplica]) -> None:
+    async def publish(self, desired: Desired, rotation: Sequence[Share]) -> None:
         async with self._one_at_a_time:
-            self._last = (desired, tuple(in_rotation))
-            await self._publish(desired, in_rotation)
+            self._last = (desired, tuple(rotation))
+            await self._publish(desired, rotation)
         if self._retired_at and (self._sweeper is None or self._sweeper.done()):
             self._sweeper = asyncio.create_task(self._sweep(), name="traffic: retired clusters")
 
@@ -136,16 +136,16 @@ class FileTraffic:
         # The listeners are written anew: they may have been refused (a port in use) last time.
         self._routed = frozenset(ReplicaId(r) for r in replicas)
 
-    async def _publish(self, desired: Desired, in_rotation: Sequence[SeenReplica]) -> None:
+    async def _publish(self, desired: Desired, rotation: Sequence[Share]) -> None:
         wanted = self._structure_of(desired)
         # First of all, and whatever becomes of the rest: nobody dead stays in the endpoints.
-        self._write_endpoints(Snapshot(self._known(), (), (), (), frozenset()), in_rotation)
+        self._write_endpoints(Snapshot(self._known(), (), (), (), frozenset()), rotation)
         if wanted is self._settled and not self._retired_at:
             return
         await self._approve(wanted)
         self._retire(wanted)
         whole = with_retired(wanted, [self._clusters[name] for name in self._retired_at])
-        await self._restructure(self._write_endpoints(whole, in_rotation))
+        await self._restructure(self._write_endpoints(whole, rotation))
         self._start_of_retirement()
         self._settled = wanted
 
@@ -157,8 +157,8 @@ class FileTraffic:
     def _known(self) -> tuple[Resource, ...]:
         return tuple(self._clusters[name] for name in sorted(self._clusters))
 
-    def _write_endpoints(self, whole: Snapshot, in_rotation: Sequence[SeenReplica]) -> Snapshot:
-        filled = with_endpoints(whole, in_rotation)
+    def _write_endpoints(self, whole: Snapshot, rotation: Sequence[Share]) -> Snapshot:
+        filled = with_endpoints(whole, rotation)
         self._endpoints = endpoint_documents(filled)
         self._write(self._endpoints)
         self._routed = filled.replicas
