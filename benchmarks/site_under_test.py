@@ -11,6 +11,7 @@ gives, the process table, and the ids that the backends wrote down.
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ask import ask
 from benchmarks.load import Limits, OpenLoop, Target, Users
 
 from headway.cli.client import Client, environment_path
@@ -57,18 +59,26 @@ class Description:
     greeting: str = "hello"  # another value is another release
 
     def site_yaml(self, port: int, handled_ids: Path) -> str:
-        through = " --health-through-slots" if self.health_through_slots else ""
+        run = shlex.join((sys.executable, *self.command(handled_ids)))
         return (
             f"headway: 1\nsite: {SITE}\nowner: bench\nlatency_budget: 200ms\n"
             f"entry: {{service: web, port: {port}}}\n"
             "services:\n  web:\n"
-            f"    run: {sys.executable} {BACKEND} --slots {self.slots} --takes-ms {self.takes_ms}"
-            f" --handled-ids {handled_ids}{through}\n"
+            f"    run: {run}\n"
             f"    replicas: {self.replicas}\n"
             f"    drain: {self.drain}\n"
             f"    overload: {{in_flight: {self.in_flight}}}\n"
             f"    env: {{GREETING: {self.greeting}}}\n"
         )
+
+    def command(self, handled_ids: Path) -> Sequence[str]:
+        """What Python runs as a replica."""
+        return (str(BACKEND), *self.backend_arguments(handled_ids))
+
+    def backend_arguments(self, handled_ids: Path) -> tuple[str, ...]:
+        through = ("--health-through-slots",) if self.health_through_slots else ()
+        capacity = ("--slots", str(self.slots), "--takes-ms", str(self.takes_ms))
+        return (*capacity, "--handled-ids", str(handled_ids), *through)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +165,10 @@ class SiteUnderTest:
         except TimeoutError:
             process.kill()
             output, _ = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()  # or it would go on beside the `down` that follows
+            await process.wait()
+            raise
         code = process.returncode if process.returncode is not None else -1
         return Ran(code, output.decode(errors="replace"), time.monotonic() - began_s)
 
@@ -183,13 +197,8 @@ class SiteUnderTest:
 
     async def ask(self, replica: Replica, path: str) -> str:
         """Past Envoy, one backend."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", replica.port)
-        head = f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-        writer.write(head.encode())
-        head, _, text = (await reader.read()).decode().partition("\r\n\r\n")
-        writer.close()
-        assert " 200 " in head, f"{replica.id} answers {head!r} to {path}"
-        return text
+        assert replica.port is not None, f"{replica.id} has no port"
+        return await ask(replica.port, path)
 
     def envoy(self, generation: int) -> Admin:
         """Envoy's own view, over its admin socket."""
@@ -284,11 +293,18 @@ class SiteUnderTest:
 
 @asynccontextmanager
 async def running(description: Description) -> AsyncIterator[SiteUnderTest]:
+    async with prepared() as site:
+        await site.describe(description)
+        yield site
+
+
+@asynccontextmanager
+async def prepared() -> AsyncIterator[SiteUnderTest]:
+    """A home where nothing runs yet. Whatever is brought up in it is ended."""
     folder = Path(tempfile.mkdtemp(prefix="hwb-"))
     site = SiteUnderTest(folder / "home", free_port())
     site.temporary.mkdir()
     try:
-        await site.describe(description)
         yield site
     finally:
         ended = await site.headway("down", "--yes", "--purge", limit_s=DOWN_S_MAX)

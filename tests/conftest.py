@@ -61,7 +61,7 @@ def headway_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def not_run() -> Callable[[str], NoReturn]:
     """`not_run("no writable cgroup here")`: this machine cannot hold the test, and it is said."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SKIPPED = {".git", ".venv", "__pycache__", "dist", "build"}
+SKIPPED = {".git", ".venv", ".cache", "__pycache__", "dist", "build"}
 TEXT = {".md", ".py", ".yaml", ".toml", ".sh", ".html", ".css", ".js", ""}
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 60

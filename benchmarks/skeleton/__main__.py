@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks.neighbours import neighbours
 from benchmarks.report import Finding, described, machine, verdicts, write
 from benchmarks.site_under_test import LEFT_BEHIND
 from benchmarks.skeleton import changes, control, faces, overload, replicas
@@ -37,6 +38,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "demo": faces.demo,
     "status": faces.status,
     "turn": turn,
+    "neighbours": neighbours,
     "chaos": chaos,
 }
 

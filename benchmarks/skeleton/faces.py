@@ -59,7 +59,7 @@ async def _start() -> tuple[float, float, float]:
     began_s = time.monotonic()
     command = asyncio.create_task(site.must("up", str(file)))
     try:
-        await _first_answer(site, command)
+        await first_answer(site, command)
         first_s = time.monotonic() - began_s
         up = await command
         return first_s, up.took_s, (await site.must("down", "--yes", "--purge")).took_s
@@ -69,7 +69,8 @@ async def _start() -> tuple[float, float, float]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _first_answer(site: SiteUnderTest, command: asyncio.Task[Ran]) -> None:
+async def first_answer(site: SiteUnderTest, command: asyncio.Task[Ran]) -> None:
+    """Until the entry answers with 200; when the command fails, with its error."""
     request = site.target.request("GET", "first")
     end_s = time.monotonic() + ANSWER_S_MAX
     while time.monotonic() < end_s:

@@ -5,6 +5,7 @@ With `daemon.py` the only place that knows every domain's real things by name.
 
 import asyncio
 import importlib.metadata
+import json
 import logging
 import os
 import sys
@@ -12,27 +13,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import headway
 from headway.api.control import EnvoyView, Fact, Level
 from headway.api.log_pages import LogFiles
+from headway.api.restoring import rehearse
 from headway.api.running import Running
 from headway.engine.io.blocks import BLOCK_PORTS
-from headway.engine.io.local import Guard, LocalEngine
+from headway.engine.io.greeting import Guard
+from headway.engine.io.local import LocalEngine
 from headway.engine.io.probe import ProbeRates
 from headway.journal.io.sqlite import SqliteJournal
 from headway.journal.rows import StoredEnvironment
 from headway.loop.clock import SteadyClock
 from headway.loop.describe import describe
 from headway.loop.environment import Environment
+from headway.loop.story import Life
 from headway.loop.turn import Wanted, World
 from headway.model.desired import Desired
 from headway.model.errors import EngineError, HeadwayError, SiteError, TrafficError
 from headway.model.host import Host
 from headway.model.ids import PRODUCTION, ServiceName
+from headway.model.observed import Phase
 from headway.model.site import Entry, Kind, Site
 from headway.releases.io.secrets import Secrets
 from headway.site.parse import parse
 from headway.traffic.bootstrap import Limits
-from headway.traffic.io.envoy import Envoy
+from headway.traffic.io.envoy import Envoy, find_envoy
 from headway.traffic.io.files import FileTraffic
 
 PROBE_RATES = ProbeRates(unclear_every_s=0.040, clear_every_s=1.0, unclear_for_s=3.0)
@@ -44,6 +50,7 @@ ENVOY_LIVE_WITHIN_S = 20.0
 RETIRED_CLUSTERS_KEPT_S = 15.0  # requests on the old routes may be retried there
 CONFIRM_EVERY_S = 5.0
 RETRY_S = 1.0
+PRODUCTION_WEIGHT = 8.0  # of the processor, where another environment has 1
 GUARD_ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_STATE_HOME", "PYTHONPATH")
 
 log = logging.getLogger("headway.assembly")
@@ -58,6 +65,7 @@ class Place:
     journal: SqliteJournal
     clock: SteadyClock
     envoy_binary: Path
+    renew_keepers: bool = False  # they are to take up the code that is on disk
 
     def folder(self, stored: StoredEnvironment) -> Path:
         return self.home / stored.id.site / stored.id.name
@@ -72,18 +80,24 @@ class Assembly:
 
 
 def assemble(
-    place: Place, stored: StoredEnvironment, site: Site, described: Desired, wanted: Wanted
+    place: Place,
+    stored: StoredEnvironment,
+    site: Site,
+    described: Desired,
+    wanted: Wanted,
+    told_before: Mapping[Life, Phase],
 ) -> Assembly:
     folder = place.folder(stored)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets = _SecretsOf(place.home / "secrets", site, stored.directory)
     engine = _engine(place, stored, secrets)
+    workers = min(ENVOY_WORKERS_MAX, os.cpu_count() or 1)
     envoy = Envoy(
         node=str(stored.id),
         directory=folder / "envoy",
         binary=place.envoy_binary,
         keeper=_EnvoyKeeper(engine),
-        workers=min(ENVOY_WORKERS_MAX, os.cpu_count() or 1),
+        workers=workers,
         limits=Limits(ENVOY_CONNECTIONS_MAX, ENVOY_HEAP_BYTES_MAX),
         live_within_s=ENVOY_LIVE_WITHIN_S,
     )
@@ -92,11 +106,13 @@ def assemble(
         binary=place.envoy_binary,
         admins=envoy.admins,
         entry_address=ENTRY_ADDRESS,
+        workers=workers,
         retired_kept_s=RETIRED_CLUSTERS_KEPT_S,
     )
 
     def heed(new_site: Site, new: Desired) -> None:
         secrets.heed(new_site)
+        engine.set_hosts(new.hosts)
         engine.set_health(
             {
                 name: wish.service.health
@@ -110,7 +126,7 @@ def assemble(
     running = Running(
         stored=stored,
         described=described,
-        environment=Environment(stored.id, world, place.clock, engine.changed, wanted),
+        environment=Environment(stored.id, world, place.clock, engine.changed, wanted, told_before),
         logs=LogFiles(engine.log_path),
         proxy=_ProxyOf(envoy, traffic, engine),
         doctor=lambda: _facts(engine, stored),
@@ -136,6 +152,8 @@ def _engine(place: Place, stored: StoredEnvironment, secrets: "_SecretsOf") -> L
             GUARD_ENV,
             str(place.home),
         ),
+        cpu_weight=PRODUCTION_WEIGHT if stored.id.name == PRODUCTION else 1.0,
+        renew_keeper=place.renew_keepers,
     )
 
 
@@ -164,14 +182,33 @@ def unreadable(stored: StoredEnvironment) -> tuple[Site, Desired]:
     return site, Desired(stored.id, services={}, arrows=(), entry=None)
 
 
-async def keep_envoy(running: Running, envoy: Envoy, traffic: FileTraffic) -> None:
+def tell_whether_fit(home: Path) -> int:
+    """`--check`: would this code go on with what is there? Tried on a copy; answers in JSON."""
+    unreadable_: dict[str, str] = {}
+    try:
+        find_envoy()
+        for stored in asyncio.run(rehearse(home)):
+            try:
+                as_applied(stored)
+            except HeadwayError as error:
+                unreadable_[str(stored.id)] = str(error)
+    except HeadwayError as error:
+        sys.stderr.write(f"{error} ({error.remedy})\n")
+        return 1
+    sys.stdout.write(json.dumps({"version": headway.__version__, "unreadable": unreadable_}) + "\n")
+    return 0
+
+
+async def keep_envoy(made: Assembly) -> None:
     """Have the right Envoy run, and compare what it runs with what was published."""
+    running, envoy, traffic = made.running, made.envoy, made.traffic
     seen: list[str] = []
     while True:
         try:
             await envoy.ensure()
-            if envoy.outdated():
-                await envoy.replace()
+            if envoy.outdated() or _runs_other_binary(made):
+                running.replacing = asyncio.create_task(envoy.replace(), name="replace Envoy")
+                await running.replacing
             break
         except HeadwayError as error:
             running.proxy_failure = str(error)
@@ -255,13 +292,32 @@ class _ProxyOf:
 
 def _facts(engine: LocalEngine, stored: StoredEnvironment) -> tuple[Fact, ...]:
     allowed = engine.capabilities
-    facts = [
-        Fact(f"{stored.id} {what.replace('_', ' ')}", Level.OK, text)
-        for what, text in sorted(allowed.items())
-    ]
+    keeper = Fact(
+        f"{stored.id} keeper",
+        Level.OK,
+        f"pid {engine.keeper_pid}, headway {engine.keeper_version}",
+    )
     if engine.trouble:
-        facts.append(Fact(f"{stored.id} keeper", Level.FAIL, engine.trouble, "see its keeper.log"))
-    return tuple(facts)
+        keeper = Fact(keeper.name, Level.FAIL, engine.trouble, "see its keeper.log")
+    return (
+        keeper,
+        *(
+            Fact(f"{stored.id} {what.replace('_', ' ')}", Level.OK, text)
+            for what, text in sorted(allowed.items())
+        ),
+    )
+
+
+def _runs_other_binary(made: Assembly) -> bool:
+    """Another Envoy was installed since this one was started."""
+    kept = made.engine.kept(f"envoy-{made.envoy.generation}")
+    if kept is None or kept.pid == 0:
+        return False
+    try:
+        # By its file, not by its name: an update puts another file under the same name.
+        return not Path(f"/proc/{kept.pid}/exe").samefile(find_envoy())
+    except (OSError, TrafficError):
+        return False
 
 
 def _envoy_version() -> str:

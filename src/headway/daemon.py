@@ -11,40 +11,58 @@ import asyncio
 import fcntl
 import logging
 import os
-import shutil
+import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import psutil
 
-from headway.api.address import lock_path, log_path, socket_path
+from headway.access.io.token_file import TokenFile
+from headway.api.address import TOKENS_NAME, journal_path, lock_path, log_path, socket_path
+from headway.api.custody import LiveCustody, Succession
+from headway.api.keyring import StoredKeyring
+from headway.api.leavings import clear
 from headway.api.live import LiveControl
+from headway.api.outside import Outside
+from headway.api.restoring import forget, prepared_path
 from headway.api.running import Running
-from headway.api.server import serve
-from headway.assembly import Assembly, Place, as_applied, assemble, keep_envoy, unreadable
+from headway.api.server import Baton, serve
+from headway.api.succession import Taken, go_on
+from headway.assembly import (
+    Assembly,
+    Place,
+    as_applied,
+    assemble,
+    keep_envoy,
+    tell_whether_fit,
+    unreadable,
+)
 from headway.engine.io.keeper_link import start_keeper
 from headway.journal.io.sqlite import SqliteJournal, open_journal
 from headway.journal.rows import StoredEnvironment
 from headway.loop.clock import SteadyClock
+from headway.loop.story import Life
 from headway.loop.turn import Wanted
 from headway.model.actor import HEADWAY
 from headway.model.desired import Desired
 from headway.model.errors import EngineError, HeadwayError
 from headway.model.event import Event
 from headway.model.host import Host
-from headway.model.ids import HostName
+from headway.model.ids import EnvironmentId, HostName
+from headway.model.observed import Phase
 from headway.model.site import Site
 from headway.planning.resolve import going_down
 from headway.traffic.io.envoy import find_envoy
 
 RETRY_S = 1.0
 FIRST_LINGER_S, LINGER_S = 3.0, 0.5
+LAST_ANSWERS_S = 0.1
 LOCK_WITHIN_S, LOCK_EVERY_S = 2.0, 0.05
 LOG_BYTES_MAX, LOGS_KEPT = 8 << 20, 2
 
@@ -54,19 +72,28 @@ log = logging.getLogger("headway.daemon")
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="headwayd", description="Headway's daemon.")
     parser.add_argument("--home", required=True, type=Path, help="the folder of its state")
-    home: Path = parser.parse_args(argv).home.expanduser().absolute()
+    parser.add_argument("--check", action="store_true", help="could this version take over?")
+    parser.add_argument("--go-on", metavar="FILES", help=argparse.SUPPRESS)
+    parser.add_argument("--renew-keepers", action="store_true", help=argparse.SUPPRESS)
+    said = parser.parse_args(argv)
+    home: Path = said.home.expanduser().absolute()
+    if said.check:
+        return tell_whether_fit(home)
     os.umask(0o077)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _lock(lock_path(home))
+        taken = Taken.up(said.go_on) if said.go_on else _lock(lock_path(home))
     except OSError as error:
         sys.stderr.write(f"{home} cannot be used: {error.strerror}\n")
         return 1
-    if lock is None:
+    if taken is None:
         return 0  # another one looks after this folder
     _log_to(log_path(home))
+    daemon = Daemon(home, Baton(taken.socket), renew_keepers=said.renew_keepers)
     try:
-        asyncio.run(Daemon(home).run())
+        asyncio.run(daemon.run())
+        if daemon.succession is not None:
+            go_on(home, daemon.succession, Taken(taken.lock, daemon.baton.file))
     except HeadwayError as error:
         log.error("%s; %s", error, error.remedy)  # noqa: TRY400 - said in full, no traceback needed
         sys.stderr.write(f"{error}\n{error.remedy}\n")
@@ -76,11 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"headwayd failed: {error}; the details are in {log_path(home)}\n")
         return 1
     finally:
-        os.close(lock)
+        os.close(taken.lock)
     return 0
 
 
-def _lock(path: Path) -> int | None:
+def _lock(path: Path) -> Taken | None:
     """Ours until we end. One that is just leaving is given a moment, and takes its file along."""
     end_s = time.monotonic() + LOCK_WITHIN_S
     while True:
@@ -91,7 +118,7 @@ def _lock(path: Path) -> int | None:
                 told = f"{os.getpid()}\n".encode()
                 with suppress(OSError):  # in place: on a full disk nothing new is needed
                     os.truncate(lock, os.write(lock, told))
-                return lock
+                return Taken(lock, None)
         os.close(lock)
         if time.monotonic() > end_s:
             return None
@@ -101,18 +128,31 @@ def _lock(path: Path) -> int | None:
 class Daemon:
     """Builds environments and looks after them until told to end."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, baton: Baton, *, renew_keepers: bool = False) -> None:
+        self.baton = baton
+        self.succession: Succession | None = None  # another program is to take our place
         self._home = home
+        self._renew_keepers = renew_keepers
+        self._is_leaving_idle = False
         self._clock = SteadyClock(time.time, time.monotonic)
         self._tasks: set[asyncio.Task[None]] = set()
         self._told = asyncio.Event()  # to end
+        self._outside = Outside(home, changed=lambda: self._leave_when_idle(LINGER_S))
         self._journal: SqliteJournal
         self._place: Place
         self._control: LiveControl
 
     async def run(self) -> None:
-        self._journal = await open_journal(self._home / "journal.db")
-        self._place = Place(self._home, _this_host(), self._journal, self._clock, find_envoy())
+        forget(prepared_path(self._home))  # of a restore that was cut short
+        self._journal = await open_journal(journal_path(self._home))
+        self._place = Place(
+            self._home,
+            _this_host(),
+            self._journal,
+            self._clock,
+            find_envoy(),
+            renew_keepers=self._renew_keepers,
+        )
         self._control = LiveControl(
             home=self._home,
             journal=self._journal,
@@ -120,9 +160,17 @@ class Daemon:
             assemble=self._assemble,
             claim=self._claim,
             started_at=self._clock.now(),
+            keyring=StoredKeyring(
+                TokenFile(self._home / TOKENS_NAME),
+                now=self._clock.now,
+                random_bytes=secrets.token_bytes,
+                record=self._journal.record,
+            ),
+            custody=self._custody,
         )
         await self._resume()
-        api = asyncio.create_task(serve(self._control, socket_path(self._home)), name="api")
+        serving = serve(self._control, socket_path(self._home), self._outside, self.baton)
+        api = asyncio.create_task(serving, name="api")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._told.set)
         log.info(
@@ -136,17 +184,48 @@ class Daemon:
             task.cancel()
         results = await asyncio.gather(api, *self._tasks, return_exceptions=True)
         await self._journal.close()
-        if self._control.is_idle:
+        self._settle_baton()
+        if self._control.is_idle and self.succession is None:
             (self._home / "journal.reserve").unlink(missing_ok=True)
             lock_path(self._home).unlink(missing_ok=True)
         if isinstance(results[0], Exception):
             raise results[0]
 
+    def _custody(
+        self, running: Mapping[EnvironmentId, Running], changing: asyncio.Lock
+    ) -> LiveCustody:
+        return LiveCustody(
+            home=self._home,
+            journal=self._journal,
+            clock=self._clock,
+            running=running,
+            changing=changing,
+            hand_over=self._hand_over,
+        )
+
+    def _hand_over(self, succession: Succession) -> None:
+        """As soon as whoever asked for it has his answer."""
+        self.succession = succession
+        self.baton.is_passed_on = True
+        asyncio.get_running_loop().call_later(LAST_ANSWERS_S, self._told.set)
+
+    def _settle_baton(self) -> None:
+        """Whoever asked for something while we were leaving is not left alone with it."""
+        if self._is_leaving_idle and not self._control.is_idle:
+            self.succession = Succession()
+        elif self._is_leaving_idle and self.baton.file is not None:
+            os.close(self.baton.file)
+            socket_path(self._home).unlink(missing_ok=True)
+
     def _leave_when_idle(self, after_s: float) -> None:
-        """Where nothing runs nothing of Headway stays; but whoever asks may see the end first."""
+        """Where nothing runs nothing of Headway stays; but whoever asks may see the end first.
+
+        Unless somebody may come from outside, who could not start it again.
+        """
 
         def look() -> None:
-            if self._control.is_idle:
+            if self._control.is_idle and not self._outside.is_wanted:
+                self._is_leaving_idle = self.baton.is_passed_on = True
                 self._told.set()
 
         asyncio.get_running_loop().call_later(after_s, look)
@@ -168,7 +247,8 @@ class Daemon:
             else:
                 overrides = await self._journal.overrides(stored.id)
                 wanted = Wanted(described, overrides, held=held)
-            self._control.adopt(self._assemble(stored, site, described, wanted))
+            told = await self._journal.told_phases(stored.id)
+            self._control.adopt(self._assemble(stored, site, described, wanted, told))
         event = Event(
             self._clock.now(),
             None,
@@ -182,9 +262,14 @@ class Daemon:
             await self._journal.record([event])
 
     def _assemble(
-        self, stored: StoredEnvironment, site: Site, described: Desired, wanted: Wanted
+        self,
+        stored: StoredEnvironment,
+        site: Site,
+        described: Desired,
+        wanted: Wanted,
+        told_before: Mapping[Life, Phase] | None = None,
     ) -> Running:
-        made = assemble(self._place, stored, site, described, wanted)
+        made = assemble(self._place, stored, site, described, wanted, told_before or {})
         self._spawn(self._look_after(made), str(stored.id))
         return made.running
 
@@ -209,7 +294,7 @@ class Daemon:
             nonlocal proxy
             if not made.running.stored.going_down:
                 if proxy is None or proxy.done():  # it ends early when a way down was broken off
-                    care = keep_envoy(made.running, made.envoy, made.traffic)
+                    care = keep_envoy(made)
                     proxy = asyncio.create_task(care, name="envoy")
                 return False
             if not environment.is_empty:
@@ -224,7 +309,7 @@ class Daemon:
             await _stop(proxy)
             await made.traffic.close()
             with suppress(HeadwayError):
-                await made.engine.close()
+                await made.engine.close(for_good=self.succession is None)
 
     async def _end(self, made: Assembly) -> bool:
         """Nothing of it runs any more: end what cared for it and drop its traces."""
@@ -238,7 +323,7 @@ class Daemon:
             environment.failure = str(error)
             return False
         await made.traffic.close()
-        await asyncio.to_thread(_clear, self._place.folder(stored), keep_logs=not stored.purge)
+        await asyncio.to_thread(clear, self._place.folder(stored), keep_logs=not stored.purge)
         try:
             await self._forget(stored)
         except HeadwayError as error:
@@ -279,20 +364,6 @@ class Daemon:
                 with suppress(HeadwayError):
                     await self._forget(stored)
                     return
-
-
-def _clear(folder: Path, *, keep_logs: bool) -> None:
-    """Drop its files; the logs only with --purge."""
-    for path in folder.iterdir():
-        if path.name == "logs" and keep_logs:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    for empty in (folder, folder.parent):
-        with suppress(OSError):
-            empty.rmdir()
 
 
 async def _stop(task: asyncio.Task[None] | None) -> None:

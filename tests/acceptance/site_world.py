@@ -69,6 +69,23 @@ class Site:
         assert code is None or done.returncode == code, f"{words}: exit {done.returncode}\n{out}"
         return Ran(done.returncode, out)
 
+    def begin(self, *words: str) -> "subprocess.Popen[bytes]":
+        """A command that is not waited for; whoever begins it ends it."""
+        return subprocess.Popen(
+            [str(HEADWAY), *words],
+            cwd=self.folder,
+            env=os.environ | {"HEADWAY_HOME": str(self.home), "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def until_true(self, what: str, is_so: Callable[[], object]) -> None:
+        deadline = time.monotonic() + WAIT_S_MAX
+        while not is_so():
+            assert time.monotonic() < deadline, f"not {what} within {WAIT_S_MAX:g} s"
+            time.sleep(POLL_S)
+
     def status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.headway("status", "-o", "json").out)
         return found

@@ -208,7 +208,7 @@ class TwinWorld:
     def __init__(self) -> None:
         self._clock = _HandClock()
         self._kinds: dict[Launch, Kind] = {}
-        self.engine = SimulatedEngine(self._clock, HOST, self._behave, Random(7))
+        self.engine = SimulatedEngine(self._clock, (HOST,), self._behave, Random(7))
 
     def launch(self, kind: Kind) -> Launch:
         made = Launch((kind.name,), (), "/")
@@ -291,14 +291,20 @@ async def healthy(world: EngineWorld, replica: str) -> Process:
 
 
 async def start(
-    world: EngineWorld, replica: str, launch: Launch, *, incarnation: int = 1, epoch: int = 1
+    world: EngineWorld,
+    replica: str,
+    launch: Launch,
+    *,
+    incarnation: int = 1,
+    epoch: int = 1,
+    host: HostName = HOST.name,
 ) -> Outcome:
     action = Start(
         service=WEB,
         replica=ReplicaId(replica),
         incarnation=incarnation,
         release=ReleaseId("r1"),
-        host=HOST.name,
+        host=host,
         attempt=0,
         reason="the test wants it",
         launch=launch,

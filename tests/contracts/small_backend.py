@@ -3,7 +3,7 @@
 `/healthz` says what `/set?health=…` told it last; `/set?pace_ms=…` makes it slow. `/slow?ms=50`
 takes its time, `/hang` takes for ever, `/drop` reads the request and ends the connection
 without an answer; an upgrade is echoed. Every answer bears the server's name; `/seen` lists the
-`id` headers of all requests that were read.
+`id` headers of all requests that were read, `/peak` says how many it held at once at most.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import sys
 from urllib.parse import parse_qs, urlsplit
 
 Headers = dict[str, str]
+CONTROLS = frozenset({"/healthz", "/set", "/seen", "/peak"})
 
 
 class Backend:
@@ -21,6 +22,8 @@ class Backend:
         self.health_ms = 0.0
         self.pace_ms = 0.0
         self.seen: list[str] = []
+        self.held = 0
+        self.peak = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -45,7 +48,7 @@ class Backend:
             return False
         if "upgrade" in headers:
             return await self._echo(reader, writer)
-        status, text = await self._answer(url.path, asked, headers)
+        status, text = await self._held(url.path, asked, headers)
         body = text.encode()
         start = (
             f"HTTP/1.1 {status} x\r\nreplica: {self.name}\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -59,6 +62,16 @@ class Backend:
         while data := await reader.read(1024):
             writer.write(data)
         return False
+
+    async def _held(self, path: str, asked: Headers, headers: Headers) -> tuple[int, str]:
+        if path in CONTROLS:
+            return await self._answer(path, asked, headers)
+        self.held += 1
+        self.peak = max(self.peak, self.held)
+        try:
+            return await self._answer(path, asked, headers)
+        finally:
+            self.held -= 1
 
     async def _answer(self, path: str, asked: Headers, headers: Headers) -> tuple[int, str]:
         match path:
@@ -76,6 +89,8 @@ class Backend:
                 await asyncio.Event().wait()
             case "/seen":
                 return 200, json.dumps(self.seen)
+            case "/peak":
+                return 200, str(self.peak)
             case "/status":
                 return int(asked["code"]), "as asked"
             case _:

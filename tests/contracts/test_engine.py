@@ -23,6 +23,7 @@ from tests.contracts.engine_world import (
 )
 
 from headway.model.errors import StaleEpochError
+from headway.model.ids import HostName
 
 pytestmark = pytest.mark.contract
 
@@ -54,6 +55,16 @@ def test_what_was_started_is_seen_and_becomes_healthy(tell: Tell) -> None:
         assert process.probe is not None
         assert process.probe.first_ok_at is not None
         assert process.address in ("127.0.0.1", "::1")
+
+    tell(story)
+
+
+def test_nothing_starts_on_a_host_that_is_not_there(tell: Tell) -> None:
+    async def story(w: EngineWorld) -> None:
+        outcome = await start(w, "web-0", w.launch(Kind.SERVES), host=HostName("nowhere"))
+        assert not outcome.ok
+        assert "there is no host nowhere" in outcome.detail
+        assert await everything(w) == ()
 
     tell(story)
 

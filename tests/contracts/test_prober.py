@@ -102,6 +102,8 @@ def test_only_changes_are_told() -> None:
         again = await ear.until(lambda p: p.ok)
         assert again.first_ok_at == first.first_ok_at
         assert again.since > busy.since
+        assert (first.away_s, busy.away_s) == (0, 0)
+        assert again.away_s == (again.since - busy.since).total_seconds()
 
     run(story)
 

@@ -4,29 +4,14 @@ Every test drives its own Envoy; the times in the assertions are promises to use
 busy machine.
 """
 
-import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contracts.traffic_world import World, established, eventually, load, world
-
-from headway.model.site import Balance, Overload
+from tests.contracts.traffic_world import World, established, eventually, load, run
 
 pytestmark = pytest.mark.contract
-
-Story = Callable[[World], Awaitable[None]]
-
-
-def run(folder: Path, story: Story) -> None:
-    async def tell() -> None:
-        async with world(folder) as w:
-            await story(w)
-
-    asyncio.run(tell())
 
 
 def test_requests_are_spread_over_all_replicas(headway_home: Path) -> None:
@@ -148,43 +133,5 @@ def test_the_whole_fleet_may_be_exchanged_at_once(headway_home: Path) -> None:
             await running.until(300)
         assert running.statuses().keys() == {200}, running.statuses()
         assert running.answers[-1].replica in {"web-2", "web-3"}
-
-    run(headway_home, story)
-
-
-def test_too_many_requests_at_once_are_refused_with_a_hint(headway_home: Path) -> None:
-    async def story(w: World) -> None:
-        small = replace(w.web.service, overload=Overload(in_flight=2))
-        w.web = replace(w.web, service=small)
-        await w.serve("web-0")
-        async with load(w.entry_port, 100, "/slow?ms=50") as running:
-            await eventually(lambda: running.statuses().keys() == {200, 503})
-        refused = [a for a in running.answers if a.status == 503]
-        assert {a.headers.get("retry-after") for a in refused} == {"1"}
-
-    run(headway_home, story)
-
-
-def test_requests_alternate_under_round_robin(headway_home: Path) -> None:
-    async def story(w: World) -> None:
-        w.web = replace(w.web, service=replace(w.web.service, balance=Balance.ROUND_ROBIN))
-        await w.serve("web-0", "web-1")
-        async with load(w.entry_port, 8) as running:
-            await running.until(400)
-        counts = running.replicas()
-        assert abs(counts["web-0"] - counts["web-1"]) <= 0.1 * counts.total()
-
-    run(headway_home, story)
-
-
-def test_a_slow_replica_gets_less_under_least_loaded(headway_home: Path) -> None:
-    async def story(w: World) -> None:
-        await w.serve("web-0", "web-1")
-        await w.tell("web-1", "/set?pace_ms=100")
-        async with load(w.entry_port, 8) as running:
-            await running.until(600)
-            await eventually(lambda: running.replicas()["web-1"] >= 3)
-        counts = running.replicas()
-        assert 1.5 * counts["web-1"] < counts["web-0"], counts  # round robin: as many
 
     run(headway_home, story)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def run(folder: Path, story: Story, *, protocol: Protocol = Protocol.HTTP) -> No
     async def tell() -> None:
         async with world(folder) as w:
             port = free_port()
-            w.web = replace(w.web, service=replace(w.web.service, protocol=protocol))
+            w.describe(protocol=protocol)
             w.arrows = (Arrow(ServiceName("front"), ServiceName("web"), port, DEADLINE_S),)
             await w.serve("web-0", "web-1")
             front = Client(port)

@@ -1,12 +1,12 @@
 """How a configuration reaches the real Envoy: whole or not at all, and without a failed request."""
 
-import asyncio
 import json
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -17,35 +17,26 @@ from tests.contracts.traffic_world import (
     eventually,
     free_port,
     load,
-    with_health,
-    world,
+    run,
 )
 
 from headway.model.desired import Arrow
 from headway.model.errors import TrafficError
 from headway.model.ids import ServiceName
 from headway.model.site import Health
+from headway.traffic.io.admin import ANSWER_S_MAX
 from headway.traffic.io.watches import LIMIT_FILE, require_watches
 
 pytestmark = pytest.mark.contract
 
 WEB = ServiceName("web")
-Story = Callable[[World], Awaitable[None]]
-
-
-def run(folder: Path, story: Story) -> None:
-    async def tell() -> None:
-        async with world(folder) as w:
-            await story(w)
-
-    asyncio.run(tell())
 
 
 def test_a_refused_change_leaves_the_old_but_still_takes_the_dead_away(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0", "web-1")
         good = w.web
-        w.web = with_health(w.web, Health(timeout_s=0.0))
+        w.describe(health=Health(timeout_s=0.0))
         for _ in range(2):  # also when it is asked again
             with pytest.raises(TrafficError, match="greater than 0s"):
                 await w.publish("web-0")
@@ -67,7 +58,7 @@ def test_a_changed_policy_moves_over_without_a_failed_request(headway_home: Path
         await w.serve("web-0", "web-1")
         async with load(w.entry_port, 8, "/slow?ms=5") as running:
             for timeout_s in (0.09, 0.1, 0.11):
-                w.web = with_health(w.web, Health(timeout_s=timeout_s))
+                w.describe(health=Health(timeout_s=timeout_s))
                 await running.until(100)
                 await w.publish("web-0", "web-1")
                 assert await w.traffic.confirm() == []
@@ -85,7 +76,7 @@ def test_a_changed_policy_moves_over_without_a_failed_request(headway_home: Path
 def test_a_replica_leaves_retired_clusters_too(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0", "web-1")
-        w.web = with_health(w.web, Health(timeout_s=0.09))
+        w.describe(health=Health(timeout_s=0.09))
         await w.publish("web-0", "web-1")
         assert len({h.cluster for h in await w.envoy.serving.hosts()}) == 2
         await w.publish("web-0")
@@ -136,7 +127,7 @@ def test_a_new_life_of_ours_knows_what_was_routed(headway_home: Path) -> None:
         await w.serve("web-0", "web-1")
         w.traffic = w.new_traffic()
         assert w.traffic.routed() == {"web-0", "web-1"}
-        w.web = with_health(w.web, Health(timeout_s=0.09))  # it also knows the clusters
+        w.describe(health=Health(timeout_s=0.09))  # it also knows the clusters
         async with load(w.entry_port) as running:
             await w.publish("web-0")
             await running.until(50)
@@ -204,6 +195,27 @@ def test_a_restarted_envoy_serves_from_its_files_alone(headway_home: Path) -> No
         await eventually(w.envoy.serving.ready)
         await eventually(lambda: w.healthy("web-0", "web-1"))
         assert {(await w.ask()).status for _ in range(10)} == {200}
+
+    run(headway_home, story)
+
+
+def test_a_frozen_envoy_is_waited_for_once_and_takes_all_when_it_wakes(headway_home: Path) -> None:
+    async def story(w: World) -> None:
+        await w.serve("web-0", "web-1")
+        process = w.keeper.kept["envoy-1"]
+        process.send_signal(signal.SIGSTOP)
+        try:
+            w.describe(health=Health(timeout_s=0.09))
+            began_s = time.monotonic()
+            await w.publish("web-0")
+            took_s = time.monotonic() - began_s
+            assert took_s < 2 * ANSWER_S_MAX, took_s
+            assert any("no answer in" in line for line in await w.traffic.confirm())
+        finally:
+            process.send_signal(signal.SIGCONT)
+        await eventually(w.taken)
+        await eventually(lambda: w.healthy("web-0"))
+        assert (await w.ask()).replica == "web-0"
 
     run(headway_home, story)
 

@@ -2,26 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.contracts.traffic_world import LIMITS, SmallKeeper, World, eventually, load, world
+from tests.contracts.traffic_world import LIMITS, SmallKeeper, World, eventually, load, run
 
 from headway.model.errors import TrafficError
 from headway.traffic.io.envoy import Envoy, find_envoy
 
 pytestmark = pytest.mark.contract
-
-Story = Callable[[World], Awaitable[None]]
-
-
-def run(folder: Path, story: Story) -> None:
-    async def tell() -> None:
-        async with world(folder) as w:
-            await story(w)
-
-    asyncio.run(tell())
 
 
 def test_a_twin_takes_over_without_a_failed_request(headway_home: Path) -> None:

@@ -16,11 +16,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from headway.model.desired import Arrow, Desired, DesiredService
+from headway.model.desired import Arrow, Desired
 from headway.model.ids import ServiceName
 from headway.model.rotation import Share
-from headway.model.site import Entry, Health
+from headway.model.site import Entry
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.bootstrap import Limits
 from headway.traffic.io.admin import Admin
@@ -28,6 +29,7 @@ from headway.traffic.io.envoy import Envoy, find_envoy
 from headway.traffic.io.files import RETIRED_KEPT_S, FileTraffic
 
 HERE = Path(__file__).parent
+WORKERS = 2
 LIMITS = Limits(connections=10_000, heap_bytes=1 << 30)
 ANSWER_S_MAX = 20.0
 POLL_S = 0.002
@@ -230,6 +232,7 @@ class World:
         self.backends: dict[str, asyncio.subprocess.Process] = {}
         self.ports: dict[str, int] = {}
         self.web = wish("web", 1)
+        self.script = "small_backend.py"  # what each backend runs: `SCRIPT NAME PORT`
         self.entry_timeout_s = 15.0
         self.budget_s: float | None = 0.2
         self.arrows: tuple[Arrow, ...] = ()
@@ -240,7 +243,7 @@ class World:
             directory=self.directory,
             binary=find_envoy(),
             keeper=self.keeper,
-            workers=2,
+            workers=WORKERS,
             limits=LIMITS,
             live_within_s=20.0,
         )
@@ -251,6 +254,7 @@ class World:
             binary=find_envoy(),
             admins=self._admins,
             entry_address="127.0.0.1",
+            workers=WORKERS,
             retired_kept_s=retired_kept_s,
         )
 
@@ -260,7 +264,7 @@ class World:
     async def backend(self, *names: str) -> None:
         for name in names:
             port = self.ports[name] = free_port()
-            script = (sys.executable, str(HERE / "small_backend.py"), name, str(port))
+            script = (sys.executable, str(HERE / self.script), name, str(port))
             self.backends[name] = process = await asyncio.create_subprocess_exec(
                 *script, stdout=asyncio.subprocess.PIPE
             )
@@ -279,8 +283,23 @@ class World:
         ready = [seen(name) for name in names]
         return [Share(replace(r, process=replace(r.process, port=self.ports[r.id]))) for r in ready]
 
+    def count(self, replicas: int) -> None:
+        """How many replicas of `web` are wanted; the next publication tells."""
+        self.web = replace(self.web, count=replicas)
+
+    def describe(self, **changes: Any) -> None:
+        """Change the description of `web`; the next publication makes it so."""
+        self.web = replace(self.web, service=replace(self.web.service, **changes))
+
     async def publish(self, *names: str) -> None:
-        await self.traffic.publish(self.wanted(), self.rotation(*names))
+        await self.share(self.rotation(*names))
+
+    async def share(self, shares: Sequence[Share]) -> None:
+        await self.traffic.publish(self.wanted(), shares)
+
+    async def taken(self) -> bool:
+        """Envoy runs exactly what was published."""
+        return await self.traffic.confirm() == []
 
     async def serve(self, *names: str) -> None:
         """Backends, Envoy, and every backend in traffic and passing its checks."""
@@ -346,5 +365,14 @@ async def world(directory: Path) -> AsyncIterator[World]:
         await made.close()
 
 
-def with_health(service: DesiredService, health: Health) -> DesiredService:
-    return replace(service, service=replace(service.service, health=health))
+Story = Callable[[World], Awaitable[None]]
+
+
+def run(folder: Path, story: Story) -> None:
+    """Let it happen in a world of its own."""
+
+    async def tell() -> None:
+        async with world(folder) as made:
+            await story(made)
+
+    asyncio.run(tell())

@@ -8,6 +8,9 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"via"})
+_LOCAL = frozenset({b"localhost", b"127.0.0.1", b"[::1]"})
+
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -35,6 +38,23 @@ def header(scope: Scope, name: bytes) -> bytes:
         if key == name:
             return bytes(value)
     return b""
+
+
+def is_direct(scope: Scope) -> bool:
+    """Asked at this replica's own port, by a name of this machine.
+
+    What came through Envoy, from a user or from another service, carries its headers: a service
+    that passes everything on to us must not show our insides to its users. A web page of anybody
+    that makes a browser here ask us would bring its own host name.
+    """
+    for name, value in scope["headers"]:
+        if name in _FORWARDED or name.startswith(b"x-envoy-"):
+            return False
+        if name == b"host":
+            host, _, port = value.lower().rpartition(b":")
+            if (host if port.isdigit() else value.lower()) not in _LOCAL:
+                return False
+    return True
 
 
 def wants_json(scope: Scope) -> bool:

@@ -51,7 +51,10 @@ class Budget:
 
 
 def _told_s(headers: Mapping[str, str], name: str) -> float:
-    """Zero when nothing sensible was said."""
-    told = headers.get(name, "")
+    return seconds_told(headers.get(name, ""))
+
+
+def seconds_told(told: str) -> float:
+    """What such a header says; zero when it is nothing sensible."""
     told_ms = int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0
     return min(told_ms, BUDGET_MS_MAX) / 1000

@@ -32,6 +32,11 @@ class Metrics:
             "hw_healthy", "1 while the service wants traffic.", registry=self.registry
         ).set_function(lambda: float(healthy()))
         ProcessCollector(registry=self.registry)
+        self._late = Counter(
+            "hw_budget_misses",
+            "Requests answered later than their caller should have had it.",
+            registry=self.registry,
+        )
         self._by_kind: dict[tuple[str, str], Counter] = {}
 
     def count(self, request: Request) -> None:
@@ -42,6 +47,8 @@ class Metrics:
             self._by_kind[kind] = self._requests.labels(*kind)
         self._by_kind[kind].inc()
         self._seconds.observe(request.took_s)
+        if request.late:
+            self._late.inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

@@ -7,12 +7,14 @@ Promises:
            It costs next to nothing and never waits for the application.
   drain    from the moment the flag is up, health is negative and connections are closed after
            their answer; every request that still arrives is served.
-  silence  what is served under `/metrics` and `/statusz` is for the site's own eyes: a request
-           that came through a proxy never sees it.
+  silence  what is served under `/metrics` and `/statusz` is for those who ask this replica at its
+           own port: a request that came through a proxy never sees it, and nobody a secret.
+  level    the log level is switched while it runs, when Headway says so, and back by itself.
 
 Requests, lifespan and web sockets otherwise pass through untouched.
 """
 
+import itertools
 import os
 import time
 from collections import Counter, deque
@@ -20,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TextIO, TypeVar, overload
 
-from headway_sdk import statusz
+from headway_sdk import statusz, statusz_page
 from headway_sdk.asgi import (
     Answer,
     App,
@@ -28,18 +30,23 @@ from headway_sdk.asgi import (
     Receive,
     Scope,
     Send,
-    header,
+    is_direct,
     wants_json,
     with_headers,
 )
 from headway_sdk.checks import CHECK_EVERY_S, CHECK_TIMEOUT_S, ReadyChecks
 from headway_sdk.checks import Answer as CheckAnswer
 from headway_sdk.identity import Identity
+from headway_sdk.json_log import JsonLog
+from headway_sdk.log_level import LogLevel
+from headway_sdk.masking import Mask
 from headway_sdk.metrics import CONTENT_TYPE, Metrics
-from headway_sdk.request import PATH_CHARS_MAX, Request, current_id, id_of
-from headway_sdk.request_log import RequestLog
+from headway_sdk.request import PATH_CHARS_MAX, Request, current_id, place_of, told_by
+from headway_sdk.tracing import traced
 
 RECENT_MAX = 50
+ERRORS_MAX = 20
+OLDEST_MAX = 20
 OK = Answer(200, b"OK")
 
 _Check = TypeVar("_Check", bound=Callable[[], CheckAnswer] | Callable[[], Awaitable[CheckAnswer]])
@@ -61,22 +68,27 @@ class Service:
         check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self.identity = Identity.read(environ, name=name)
-        self.in_flight = 0
         self.open_websockets = 0
         self.recent: deque[Request] = deque(maxlen=RECENT_MAX)
-        self.errors: deque[Request] = deque(maxlen=RECENT_MAX)
+        self.errors: deque[Request] = deque(maxlen=ERRORS_MAX)
         self.answered: Counter[str] = Counter()  # by status class
+        self.budget_misses = 0
         self.started_at_s = time.time()
         self.checks = ReadyChecks(every_s=check_every_s)
         self._phase = Phase.STARTING
         self._why_draining = ""
         self._drain_file = environ.get("HW_DRAIN_FILE", "")
         self._lifespan_seen = False
-        self._log = RequestLog(replica=self.identity.replica, out=log)
+        mask = Mask(environ)
+        self._configuration = mask.environment(environ)  # as it was given; no secret is kept
+        self._open: dict[int, Request] = {}  # being answered, in the order in which they began
+        self._log = JsonLog(replica=self.identity.replica, out=log)
+        self._log_level = LogLevel(environ.get("HW_CONTROL", ""), log=self._log, mask=mask)
         self._metrics = Metrics(
             in_flight=lambda: self.in_flight, healthy=lambda: not self.why_not_healthy()
         )
         self.registry = self._metrics.registry  # for the author's own metrics
+        self.traced = traced  # at hand: `@svc.traced`
 
     # ---- what an author uses
 
@@ -123,6 +135,10 @@ class Service:
     # ---- what it knows about itself
 
     @property
+    def in_flight(self) -> int:
+        return len(self._open)
+
+    @property
     def phase(self) -> Phase:
         # Looked at whenever somebody asks, so that no signal and no thread is needed.
         if (
@@ -148,6 +164,7 @@ class Service:
     async def _http(self, inner: App, scope: Scope, receive: Receive, send: Send) -> None:
         if self._phase is Phase.STARTING and not self._lifespan_seen:
             self._serving()  # a server without lifespan: its first request says that it is up
+            self._log_level.watch()
         answer = self._own_answer(scope)
         if answer is None:
             await self._application(inner, scope, receive, send)
@@ -160,7 +177,7 @@ class Service:
         path = scope["path"]
         if path not in ("/healthz", "/metrics", "/statusz"):
             return None
-        if path != "/healthz" and header(scope, b"x-forwarded-for"):
+        if path != "/healthz" and not is_direct(scope):
             return None
         if scope["method"] not in ("GET", "HEAD"):
             return Answer(405, b"only GET and HEAD\n")
@@ -183,22 +200,35 @@ class Service:
             now_s=time.time(),
             started_at_s=self.started_at_s,
             in_flight=self.in_flight,
+            oldest=self._oldest(),
             open_websockets=self.open_websockets,
             answered=dict(self.answered),
+            budget_misses=self.budget_misses,
+            log_level=self._log_level.word.level or self._log_level.shown,
+            log_level_until=self._log_level.word.until,
             checks=statusz.seen_checks(self.checks.checks, now_s=time.monotonic()),
             recent=tuple(reversed(self.recent)),
             errors=tuple(reversed(self.errors)),
+            configuration=self._configuration,
         )
         if as_json:
             return Answer(200, statusz.as_json(status), b"application/json")
-        return Answer(200, statusz.as_html(status), b"text/html; charset=utf-8")
+        return Answer(200, statusz_page.as_html(status), b"text/html; charset=utf-8")
+
+    def _oldest(self) -> tuple[statusz.OpenRequest, ...]:
+        now_s = time.perf_counter()
+        first = itertools.islice(self._open.values(), OLDEST_MAX)
+        return tuple(statusz.OpenRequest(request, now_s - request.began_s) for request in first)
 
     async def _application(self, inner: App, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id, budget_s = told_by(scope["headers"])
         request = Request(
-            id=id_of(scope["headers"]),
+            id=request_id,
             at_s=time.time(),
+            began_s=time.perf_counter(),
             method=scope["method"],
             path=scope["path"][:PATH_CHARS_MAX],
+            budget_s=budget_s,
         )
         closable = scope.get("http_version") != "2"
 
@@ -210,26 +240,26 @@ class Service:
             await send(message)
 
         current_id.set(request.id)
-        began_s = time.perf_counter()
-        self.in_flight += 1
+        self._open[id(request)] = request
         try:
             await inner(scope, receive, send_noted)
         except BaseException as error:
-            request.error = type(error).__name__
+            request.error, request.error_at = type(error).__name__, place_of(error)
             raise
         finally:
-            self.in_flight -= 1
-            request.took_s = time.perf_counter() - began_s
+            del self._open[id(request)]
+            request.took_s = time.perf_counter() - request.began_s
             self._ended(request)
 
     def _ended(self, request: Request) -> None:
         request.status = request.status or 500  # what a server answers when nothing was sent
         self.answered[request.status_class] += 1
         self.recent.append(request)
+        self.budget_misses += request.late
         if request.failed:
             self.errors.append(request)
         self._metrics.count(request)
-        self._log.write(request)
+        self._log.request(request)
 
     async def _websocket(self, inner: App, scope: Scope, receive: Receive, send: Send) -> None:
         self.open_websockets += 1
@@ -240,6 +270,7 @@ class Service:
 
     async def _lifespan(self, inner: App, scope: Scope, receive: Receive, send: Send) -> None:
         self._lifespan_seen = True
+        self._log_level.watch()
         failed = False
 
         async def receive_noted() -> Message:

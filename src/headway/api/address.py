@@ -10,6 +10,8 @@ from headway.model.errors import HeadwayError
 SOCKET_NAME = "headwayd.sock"
 LOG_NAME = "headwayd.log"
 JOURNAL_NAME = "journal.db"
+SETTINGS_NAME = "headwayd.toml"
+TOKENS_NAME = "tokens.json"
 LOCK_NAME = "headwayd.lock"  # there while a headwayd looks after this home
 PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 
@@ -42,6 +44,10 @@ def lock_path(home: Path) -> Path:
 
 def journal_path(home: Path) -> Path:
     return home / JOURNAL_NAME
+
+
+def settings_path(home: Path) -> Path:
+    return home / SETTINGS_NAME
 
 
 @contextlib.contextmanager

@@ -16,18 +16,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from headway.api.custody_views import Custody
+from headway.api.token_views import Keyring
 from headway.model.actor import Actor
 from headway.model.errors import HeadwayError
 from headway.model.event import Event
-from headway.model.ids import (
-    EnvironmentId,
-    PlanId,
-    ReleaseId,
-    ReplicaId,
-    ServiceName,
-)
+from headway.model.ids import EnvironmentId, PlanId, ReleaseId, ReplicaId, ServiceName
 from headway.model.observed import Phase
 from headway.model.site import Kind
+from headway.planning.diff import Difference
 
 
 class NotFoundError(HeadwayError):
@@ -44,6 +41,10 @@ class ConflictError(HeadwayError):
 
 class BadRequestError(HeadwayError):
     """What was asked makes no sense: a count below zero, a restart of a job that is done."""
+
+
+class DeniedError(HeadwayError):
+    """Somebody asked for what they may not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ class EnvironmentView:
     ready_count: int
     entry_url: str  # "" while there is none
     state: str  # the worst thing in a few words, "" when all is well
+    file: str  # where its description came from, absolute
+    digest: str
+    applied_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class ReplicaView:
     incarnation: int
     restarts: int  # failed lives in a row before this one
     started_at: datetime | None
+    host: str = ""
+    zone: str = ""  # "": its host is not one of the site's any more
     retry_at: datetime | None = None  # FAILED only: not started again before this
     exit: str = ""  # "exited 1 after 0.2 s", "killed by SIGKILL", "over its memory limit (256MB)"
     probe: ProbeView | None = None
@@ -185,31 +191,12 @@ class StatusView:
     trouble: tuple[str, ...] = ()  # what is wrong beyond single services, worst first
 
 
-class ChangeKind(StrEnum):
-    ADDED = "added"
-    CHANGED = "changed"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeView:
-    """One line of a plan: what would differ, and what that does to what runs."""
-
-    kind: ChangeKind
-    subject: str  # "frontend", "site"; lines of one subject follow each other
-    what: str  # "replicas", "calls.ads.deadline"; for a whole service "service"
-    before: str  # "4"; "" when added
-    after: str  # "6"; "" when removed
-    effect: str  # "2 replicas start", "rolling replacement of 3 replicas", "no restart"
-    restarts: int = 0  # replicas that are replaced because of this line
-
-
 @dataclass(frozen=True, slots=True)
 class PlanView:
     id: PlanId
     environment: EnvironmentId
     unchanged: bool
-    changes: tuple[ChangeView, ...]
+    changes: tuple[Difference, ...]  # those of one subject follow each other
     starts: int  # replicas that come into being (not counting replacements)
     stops: int
     restarts: int  # replicas that are replaced, one safe step at a time
@@ -294,6 +281,12 @@ class DenialView:
 class Control(Protocol):
     """The daemon, as its faces see it. Raises `NotFoundError` wherever a name is unknown."""
 
+    @property
+    def keyring(self) -> Keyring: ...
+
+    @property
+    def custody(self) -> Custody: ...
+
     async def daemon(self) -> DaemonView: ...
 
     async def doctor(self) -> tuple[Fact, ...]:
@@ -321,8 +314,12 @@ class Control(Protocol):
         actor: Actor,
         *,
         plan: PlanId | None,
+        take_over: bool,
     ) -> ApplyView:
-        """Make this description what is wanted. With `plan`: exactly that or `StalePlanError`."""
+        """Make this description what is wanted. With `plan`: exactly that or `StalePlanError`.
+
+        One from another directory than what runs only with `take_over` (`ConflictError`).
+        """
         ...
 
     async def down(self, environment: EnvironmentId, actor: Actor, *, purge: bool) -> AcceptedView:
@@ -374,6 +371,19 @@ class Control(Protocol):
         self, environment: EnvironmentId, replica: ReplicaId, *, reason: str, actor: Actor
     ) -> AcceptedView:
         """Traffic leaves this replica, it ends, and another takes its place."""
+        ...
+
+    async def log_level(
+        self,
+        environment: EnvironmentId,
+        service: ServiceName,
+        level: str,
+        *,
+        for_s: float,
+        reason: str,
+        actor: Actor,
+    ) -> AcceptedView:
+        """Running replicas log at this level, without a restart; `""` is their own again."""
         ...
 
     async def replace_envoy(self, environment: EnvironmentId, actor: Actor) -> AcceptedView:

@@ -93,6 +93,17 @@ def to_store(
     )
 
 
+def check_directory(source: SiteSource, stored: StoredEnvironment) -> None:
+    """Two checkouts of one site: the second does not take over the first's environment unasked."""
+    if os.path.realpath(source.directory) == os.path.realpath(stored.directory):
+        return
+    raise ConflictError(
+        f"{stored.id} runs from {stored.directory}, and this description is in {source.directory}",
+        remedy="an environment of one's own beside it: `--env NAME`, with NAME under "
+        "`environments:`; if this folder shall have it from now on: `--take-over`",
+    )
+
+
 def check_entry_port(described: Desired, before: Desired | None) -> None:
     """A port that somebody else listens on is said now, not by a listener that never works."""
     entry = described.entry

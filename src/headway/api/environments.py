@@ -21,10 +21,12 @@ router = APIRouter(tags=["environments"])
 one = APIRouter(prefix="/environments/{site}/{name}")
 
 
-@router.get("/environments", dependencies=[MaySee])
-async def environments(control: TheControl) -> tuple[EnvironmentView, ...]:
-    """What runs, and how it goes in one line each."""
-    return await control.environments()
+@router.get("/environments")
+async def environments(
+    control: TheControl, actor: Annotated[Actor, Depends(Permit(Verb.SEE, filtered=True))]
+) -> tuple[EnvironmentView, ...]:
+    """What runs, as far as the actor may see it, and how it goes in one line each."""
+    return tuple(e for e in await control.environments() if actor.scope.covers(e.id))
 
 
 @one.get("", dependencies=[MaySee])
@@ -53,7 +55,9 @@ async def apply(
 ) -> ApplyView:
     """Make this description what is wanted. Its status tells how that goes."""
     plan_id = PlanId(body.plan) if body.plan is not None else None
-    return await control.apply(body.source(), environment, actor, plan=plan_id)
+    return await control.apply(
+        body.source(), environment, actor, plan=plan_id, take_over=body.take_over
+    )
 
 
 @one.post("/down", status_code=202)

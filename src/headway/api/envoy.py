@@ -13,7 +13,7 @@ router = APIRouter(prefix="/environments/{site}/{name}/envoy", tags=["envoy"])
 
 
 @router.post("/replace", status_code=202)
-async def replace(
+async def replace_envoy(
     control: TheControl,
     environment: TheEnvironment,
     actor: Annotated[Actor, Depends(Permit(Verb.REPLACE_ENVOY))],

@@ -11,7 +11,7 @@ from headway.model.event import Event
 from headway.model.observed import Phase
 
 # Events that an override in force tells already; the two are made at almost the same time.
-WISHES = frozenset({"scale", "restart", "drain"})
+WISHES = frozenset({"scale", "restart", "drain", "log-level"})
 ECHOES = frozenset({Phase.DRAINING, Phase.STOPPING})  # of the orders to drain and to stop
 SAME = timedelta(seconds=0.5)
 

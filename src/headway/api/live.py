@@ -6,17 +6,17 @@ Who builds an environment's parts (engine, Envoy, loop) is not known here: `daem
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import headway
+from headway.api import wishes
 from headway.api.control import (
     AcceptedView,
     ApplyView,
-    BadRequestError,
     ConflictError,
     DaemonView,
     DenialView,
@@ -33,10 +33,13 @@ from headway.api.control import (
     StatusView,
     WhyView,
 )
-from headway.api.draft import Draft, check_entry_port, draft, to_store
+from headway.api.custody_views import Custody
+from headway.api.denials import Denials
+from headway.api.draft import Draft, check_directory, check_entry_port, draft, to_store
 from headway.api.history import why_view
 from headway.api.plans import counted, plan_view
 from headway.api.running import Running
+from headway.api.token_views import Keyring
 from headway.api.views import worst
 from headway.journal.io.sqlite import SqliteJournal
 from headway.journal.rows import StoredEnvironment
@@ -47,10 +50,8 @@ from headway.model.desired import Desired, DesiredService
 from headway.model.errors import EngineError, JournalError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, PlanId, ReplicaId, ServiceName
-from headway.model.override import Change, DrainReplica, Override, Rank, RestartBefore, ScaleTo
-from headway.model.site import Kind, Site
+from headway.model.site import Site
 
-HUMAN_OVERRIDE_S = 24 * 3600.0
 WHY_EVENTS_MAX = 40
 
 Assemble = Callable[[StoredEnvironment, Site, Desired, Wanted], Running]
@@ -69,7 +70,11 @@ class LiveControl:
         assemble: Assemble,
         claim: Claim,
         started_at: datetime,
+        keyring: Keyring,
+        custody: Callable[[Mapping[EnvironmentId, Running], asyncio.Lock], Custody],
     ) -> None:
+        self.keyring = keyring
+        self._denials = Denials(journal.record, clock.now)
         self._home = home
         self._journal = journal
         self._clock = clock
@@ -78,9 +83,9 @@ class LiveControl:
         self._started_at = started_at
         self._running: dict[EnvironmentId, Running] = {}
         self.changing = asyncio.Lock()  # one environment comes, changes or goes at a time
+        self.custody = custody(self._running, self.changing)
 
     # What the daemon calls.
-
     def adopt(self, running: Running) -> None:
         self._running[running.stored.id] = running
 
@@ -97,7 +102,6 @@ class LiveControl:
         return not self._running and not self.changing.locked()
 
     # What the faces call.
-
     async def daemon(self) -> DaemonView:
         return DaemonView(headway.__version__, os.getpid(), self._started_at, str(self._home))
 
@@ -105,7 +109,8 @@ class LiveControl:
         return tuple(fact for running in self._running.values() for fact in running.doctor())
 
     async def environments(self) -> tuple[EnvironmentView, ...]:
-        views = [await self.status(environment) for environment in sorted(self._running)]
+        # Side by side: one whose Envoy hangs keeps nobody waiting for the others.
+        views = await asyncio.gather(*(self.status(name) for name in sorted(self._running)))
         return tuple(
             EnvironmentView(
                 id=view.id,
@@ -115,6 +120,9 @@ class LiveControl:
                 ready_count=sum(s.ready_count for s in view.services),
                 entry_url=view.entry_url,
                 state="going down" if view.going_down else worst(view),
+                file=view.file,
+                digest=view.digest,
+                applied_at=view.applied_at,
             )
             for view in views
         )
@@ -124,7 +132,7 @@ class LiveControl:
         return await running.status(self._clock.now(), await self._journal_view())
 
     async def plan(self, source: SiteSource, environment: EnvironmentId, actor: Actor) -> PlanView:
-        del actor  # seeing is free; the route has authorized it
+        del actor  # authorized by the route
         made = await self._draft(source, environment)
         return plan_view(made, environment, self._running.get(environment))
 
@@ -135,6 +143,7 @@ class LiveControl:
         actor: Actor,
         *,
         plan: PlanId | None,
+        take_over: bool,
     ) -> ApplyView:
         async with self.changing:
             made = await self._draft(source, environment)
@@ -147,6 +156,8 @@ class LiveControl:
             running = self._running.get(environment)
             if running is not None and view.unchanged and not running.stored.going_down:
                 return ApplyView(environment, True, running.stored.digest[:7], view)
+            if running is not None and not take_over:
+                check_directory(source, running.stored)
             check_entry_port(made.described, running.described if running else None)
             stored = to_store(source, environment, made, self._clock.now())
             text = f"applied {source.file}: {counted(view)}"
@@ -159,6 +170,8 @@ class LiveControl:
 
     async def down(self, environment: EnvironmentId, actor: Actor, *, purge: bool) -> AcceptedView:
         async with self.changing:
+            if purge and environment not in self._running:
+                return AcceptedView(await self.custody.purge(environment, actor))
             running = self._find(environment)
             stored = replace(running.stored, going_down=True, purge=purge)
             text = "going down, and its state and logs with it" if purge else "going down"
@@ -216,36 +229,23 @@ class LiveControl:
         reason: str,
         actor: Actor,
     ) -> AcceptedView:
-        running, now = self._find(environment), self._clock.now()
-        wish = self._service(running, service)
-        if wish.service.kind is Kind.JOB:
-            raise BadRequestError(f"{service} is a job", remedy="jobs run once; they do not scale")
-        override = Override(
-            ScaleTo(service, count),
-            Rank.HUMAN,
-            actor.name,
-            reason,
-            now,
-            now + timedelta(seconds=for_s),
-        )
-        text = f"{service}: {wish.count} -> {count} replicas until {override.expires_at:%a %H:%M}"
-        return await self._override(running, override, "scale", str(service), text, actor)
+        running = self._find(environment)
+        wanted = self._service(running, service)
+        wish = wishes.scale(wanted, count, self._by(actor, reason), for_s=for_s)
+        return await self._override(running, wish, actor)
 
     async def restart(
         self, environment: EnvironmentId, service: ServiceName, *, reason: str, actor: Actor
     ) -> AcceptedView:
-        running, now = self._find(environment), self._clock.now()
+        running = self._find(environment)
         self._service(running, service)
-        change = RestartBefore(service, now)
-        text = f"{service}: every replica that runs now is replaced"
-        return await self._override(
-            running, self._by_hand(change, actor, reason), "restart", str(service), text, actor
-        )
+        wish = wishes.restart(service, self._by(actor, reason))
+        return await self._override(running, wish, actor)
 
     async def drain(
         self, environment: EnvironmentId, replica: ReplicaId, *, reason: str, actor: Actor
     ) -> AcceptedView:
-        running, now = self._find(environment), self._clock.now()
+        running = self._find(environment)
         last = running.environment.last
         steps = last.steps.values() if last else ()
         found = {r.id: s.desired.service.name for s in steps for r in s.replicas}
@@ -253,11 +253,32 @@ class LiveControl:
             raise NotFoundError(
                 f"{environment} has no replica `{replica}`", remedy="headway status --replicas"
             )
-        change = DrainReplica(found[replica], replica, now)
-        text = f"{replica} is drained and replaced"
-        return await self._override(
-            running, self._by_hand(change, actor, reason), "drain", replica, text, actor
-        )
+        wish = wishes.drain(found[replica], replica, self._by(actor, reason))
+        return await self._override(running, wish, actor)
+
+    async def log_level(
+        self,
+        environment: EnvironmentId,
+        service: ServiceName,
+        level: str,
+        *,
+        for_s: float,
+        reason: str,
+        actor: Actor,
+    ) -> AcceptedView:
+        running, by = self._find(environment), self._by(actor, reason)
+        self._service(running, service)
+        last, wanted = running.environment.last, running.environment.wanted
+        step = last.steps.get(service) if last else None
+        wish: wishes.Wish | None
+        if level:
+            replicas = step.replicas if step else ()
+            wish = wishes.log_at(service, level, by, for_s=for_s, replicas=replicas)
+        else:
+            wish = wishes.log_as_before(service, by, wanted.overrides)
+        if wish is None:
+            return AcceptedView(f"{service} logs at its own level already")
+        return await self._override(running, wish, actor)
 
     async def replace_envoy(self, environment: EnvironmentId, actor: Actor) -> AcceptedView:
         running = self._find(environment)
@@ -273,25 +294,14 @@ class LiveControl:
         return AcceptedView(text)
 
     async def audit(self, denial: DenialView) -> None:
-        text = f"{denial.actor} may not {denial.verb} {denial.subject}: {denial.reason}"
-        data = {"verb": denial.verb}
-        event = Event(
-            self._clock.now(),
-            denial.environment,
-            "denied",
-            denial.subject,
-            text,
-            denial.actor,
-            data,
-        )
-        await self._journal.record([event])
+        await self._denials.tell(denial)
 
     def _find(self, environment: EnvironmentId) -> Running:
         running = self._running.get(environment)
         if running is None:
-            known = ", ".join(str(e) for e in sorted(self._running)) or "none"
             raise NotFoundError(
-                f"no environment {environment} runs here", remedy=f"running: {known}"
+                f"no environment {environment} runs here",
+                remedy="headway status --all lists those that do",
             )
         return running
 
@@ -353,33 +363,24 @@ class LiveControl:
         running.heed(site, described)
         running.wish(stored, described)
 
-    def _by_hand(self, change: Change, actor: Actor, reason: str) -> Override:
-        now = self._clock.now()
-        until = now + timedelta(seconds=HUMAN_OVERRIDE_S)
-        return Override(change, Rank.HUMAN, actor.name, reason, now, until)
+    def _by(self, actor: Actor, reason: str) -> wishes.By:
+        return wishes.By(actor, reason, self._clock.now())
 
-    async def _override(
-        self,
-        running: Running,
-        override: Override,
-        kind: str,
-        subject: str,
-        text: str,
-        actor: Actor,
-    ) -> AcceptedView:
+    async def _override(self, running: Running, wish: wishes.Wish, actor: Actor) -> AcceptedView:
         if running.stored.going_down:
             raise ConflictError(
                 f"{running.stored.id} is going down", remedy="headway up brings it back"
             )
+        override = wish.override
         why = f" ({override.reason})" if override.reason else ""
-        event = self._event(running.stored.id, kind, subject, text + why, actor)
+        event = self._event(running.stored.id, wish.kind, wish.subject, wish.text + why, actor)
         number = await self._journal.add_override(running.stored.id, override, [event])
         before = running.environment.wanted
         alive = (o for o in before.overrides if o.expires_at > override.made_at)
         running.environment.wish(
             replace(before, overrides=(*alive, override), version=before.version + 1)
         )
-        return AcceptedView(text, number)
+        return AcceptedView(wish.text, number)
 
     def _event(
         self, environment: EnvironmentId, kind: str, subject: str, text: str, actor: Actor

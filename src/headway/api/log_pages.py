@@ -13,7 +13,7 @@ from headway.model.ids import ReplicaId
 
 PAGE_BYTES_MAX = 1 << 20  # per replica
 LINE_CHARS_MAX = 4096
-CURSOR = re.compile(r"([A-Za-z0-9-]+):(\d{1,15})")
+CURSOR = re.compile(r"([A-Za-z0-9-]+):([0-9]{1,15})")
 
 
 class LogFiles:

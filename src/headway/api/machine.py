@@ -1,9 +1,14 @@
 """The machine: the daemon itself, and what the machine allows it."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
+from fastapi import APIRouter, Depends
+
+from headway.access.authorize import Verb
 from headway.api.control import DaemonView, Fact
-from headway.api.permit import MaySee, TheControl
+from headway.api.custody_views import UpgradeView
+from headway.api.permit import MaySee, Permit, TheControl
+from headway.model.actor import Actor
 
 router = APIRouter(tags=["machine"])
 
@@ -12,6 +17,14 @@ router = APIRouter(tags=["machine"])
 async def daemon(control: TheControl) -> DaemonView:
     """Which headwayd answers here."""
     return await control.daemon()
+
+
+@router.post("/daemon/upgrade", status_code=202)
+async def upgrade(
+    control: TheControl, actor: Annotated[Actor, Depends(Permit(Verb.UPGRADE))]
+) -> UpgradeView:
+    """Go on with the code that is on disk now; keepers and Envoys follow. Nothing is ended."""
+    return await control.custody.upgrade(actor)
 
 
 @router.get("/doctor", dependencies=[MaySee])

@@ -1,13 +1,13 @@
 """The door of every route: who asks, may they, and if not, who hears of it."""
 
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from headway.access.authorize import Denied, Verb, authorize
-from headway.api.control import Control, DenialView
-from headway.api.peer import actor_of, stranger
-from headway.api.problem import DeniedError
+from headway.api.control import Control, DenialView, DeniedError
+from headway.api.peer import actor_of, peer_of, stranger
 from headway.api.wire import Name
 from headway.model.actor import Actor
 from headway.model.ids import EnvironmentId, EnvironmentName, SiteName
@@ -23,10 +23,14 @@ def environment_of(site: Name, name: Name) -> EnvironmentId:
 
 
 class Permit:
-    """A dependency: lets the request in as its actor, or writes down that it was denied."""
+    """A dependency: lets the request in as its actor, or writes down that it was denied.
 
-    def __init__(self, verb: Verb) -> None:
+    `filtered`: the route answers with what the actor may see, so that his places do not matter.
+    """
+
+    def __init__(self, verb: Verb, *, filtered: bool = False) -> None:
         self.verb = verb
+        self._filtered = filtered
 
     async def __call__(self, request: Request) -> Actor:
         path = request.path_params
@@ -34,13 +38,17 @@ class Permit:
         last_word = request.url.path.rpartition("/")[2]
         subject = path.get("service") or path.get("replica") or str(environment or last_word)
         actor = actor_of(request.scope)
-        decision = authorize(actor, self.verb, subject)
+        asking = actor
+        if actor is not None and self._filtered:
+            asking = replace(actor, scope=replace(actor.scope, places=None))
+        decision = authorize(asking, self.verb, subject, environment)
         if isinstance(decision, Denied):
-            who = actor.name if actor else stranger(request.scope)
+            who = actor.name if actor else stranger(peer_of(request.scope))
             denial = DenialView(who, self.verb, subject, decision.reason, environment)
             await control_of(request).audit(denial)
             raise DeniedError(decision.reason, remedy=decision.remedy)
-        return decision.actor
+        assert actor is not None, "nobody is never allowed"
+        return actor
 
 
 TheControl = Annotated[Control, Depends(control_of)]

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-from headway.api.control import ChangeKind, ChangeView, PlanView
+from headway.api.control import PlanView
 from headway.api.draft import Draft
 from headway.api.running import Running
 from headway.api.views import override_views
 from headway.model.ids import EnvironmentId, PlanId
-from headway.planning.diff import Difference, diff
+from headway.planning.diff import diff
 
 
 def plan_view(made: Draft, environment: EnvironmentId, running: Running | None) -> PlanView:
@@ -22,7 +22,7 @@ def plan_view(made: Draft, environment: EnvironmentId, running: Running | None) 
         id=PlanId(f"p-{sha256(basis.encode()).hexdigest()[:6]}"),
         environment=environment,
         unchanged=running is not None and not differences,
-        changes=tuple(_change_view(d) for d in differences),
+        changes=differences,
         starts=sum(d.starts for d in differences),
         stops=sum(d.stops for d in differences),
         restarts=sum(d.restarts for d in differences),
@@ -47,15 +47,3 @@ def _outranked(running: Running | None) -> Iterator[str]:
             if view.text.startswith("scaled") and not view.blocked_by:
                 wish = f"{view.text} by {view.author} until {view.expires_at:%a %H:%M}"
                 yield f"{service} is {wish}, whatever is described"
-
-
-def _change_view(difference: Difference) -> ChangeView:
-    return ChangeView(
-        kind=ChangeKind(difference.kind),
-        subject=difference.subject,
-        what=difference.what,
-        before=difference.before,
-        after=difference.after,
-        effect=difference.effect,
-        restarts=difference.restarts,
-    )

@@ -6,16 +6,19 @@ number and only the number is told.
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from headway.api.control import (
     BadRequestError,
     ConflictError,
+    DeniedError,
     NotFoundError,
     StalePlanError,
 )
@@ -38,10 +41,6 @@ class Problem(BaseModel):
     remedy: str
 
 
-class DeniedError(HeadwayError):
-    """Somebody asked for what they may not do."""
-
-
 # The first row that fits counts, so the special ones stand before the general ones.
 STATUSES: tuple[tuple[type[HeadwayError], int, str], ...] = (
     (DeniedError, 403, "denied"),
@@ -58,9 +57,32 @@ STATUSES: tuple[tuple[type[HeadwayError], int, str], ...] = (
     (HeadwayError, 500, "failed"),
 )
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, type[Problem]]] = {
-    status: {"model": Problem} for status in (400, 403, 404, 409, 413, 422, 500, 503, 504, 507)
+# All that a route may answer besides its view, with what it means; `description.py` says where.
+MEANINGS: Mapping[int, str] = {
+    400: "Not understood, or makes no sense; `error` says where.",
+    401: "No token was shown, or one that is wrong, revoked or expired.",
+    403: "Known, but not allowed: the role or the scope does not reach. It is in the journal.",
+    404: "Nothing of that name is there.",
+    408: "The body did not come in time.",
+    409: "Not now, or not any more: what it was meant for has changed.",
+    413: "The body is too large.",
+    415: "The body is encoded in a way that is not read.",
+    421: "The Host header is none of this host's names.",
+    422: "The description, or a secret that it names, cannot be used; `error` is the whole report.",
+    429: "Too many requests; `Retry-After` says when to come back.",
+    431: "Too many headers.",
+    500: "A fault in headwayd; its log has the details under the number in `error`.",
+    503: "The journal, the engine or Envoy cannot be reached.",
+    504: "No answer in time.",
+    507: "The journal's disk is full.",
 }
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": meaning} for status, meaning in MEANINGS.items()
+}
+
+
+CODES = {404: "not-found", 405: "wrong-method", 413: "too-large"}
+PLACES_MAX = 5
 
 
 def answer(
@@ -91,7 +113,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _shape(request: Request, error: RequestValidationError) -> JSONResponse:
-        places = "; ".join(_place(e) for e in error.errors())
+        wrong = error.errors()
+        places = "; ".join(_place(e) for e in wrong[:PLACES_MAX])
+        if len(wrong) > PLACES_MAX:
+            places += f"; and {len(wrong) - PLACES_MAX} more"
         return answer(
             400,
             "bad-request",
@@ -101,15 +126,29 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _routing(request: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not-found", 413: "too-large"}.get(error.status_code, "bad-request")
+        code = CODES.get(error.status_code, "bad-request")
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(app, request.url.path))
         return answer(
             error.status_code,
             code,
             f"{request.method} {request.url.path}: {error.detail}",
             remedy="GET /api/v1/openapi.json lists what can be asked; "
             "a newer `headway` may be talking to an older headwayd",
-            headers=error.headers,
+            headers=headers,
         )
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """All that can be asked of this path; the router only tells of the first route that fits."""
+    found = {
+        method.upper()
+        for template, item in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in item
+    }
+    return sorted(found or {"GET"})
 
 
 def _place(error: Mapping[str, object]) -> str:

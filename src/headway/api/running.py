@@ -74,7 +74,7 @@ class Running:
         loop, stored, last = self.environment, self.stored, self.environment.last
         envoy = await self.proxy.view()
         trouble = (*loop.trouble, *([self.proxy_failure] if self.proxy_failure else []))
-        services = self._unseen() if last is None else self._services(last)
+        services = self._unseen() if last is None else await self._services(last)
         is_seen = last is not None and last.wanted is loop.wanted
         settled = is_seen and envoy.ok and not trouble and all(s.settled for s in services)
         return StatusView(
@@ -100,8 +100,9 @@ class Running:
         order = callers_first({name: wish.service for name, wish in services.items()})
         return tuple(unseen_view(services[name]) for name in order)
 
-    def _services(self, last: Turn) -> tuple[ServiceView, ...]:
-        tails = self._tails(last)
+    async def _services(self, last: Turn) -> tuple[ServiceView, ...]:
+        # Megabytes of logs may have to be read; the other environments do not wait for that.
+        tails = await asyncio.to_thread(self._tails, last)
         return tuple(
             service_view(
                 last.steps[name],

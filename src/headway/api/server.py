@@ -1,4 +1,4 @@
-"""The API on its Unix socket, inside the daemon's event loop.
+"""The API on its Unix socket and, when `headwayd.toml` asks for it, over TCP.
 
 Promises: the socket is 0600 from its first moment; a stale socket file is replaced and a living
 one is never; the daemon's signals stay the daemon's; when `serve` is cancelled, requests under
@@ -11,21 +11,38 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from headway.api import peer
+from headway.api.accept import Doorman
 from headway.api.address import short
 from headway.api.app import create_app
+from headway.api.connection import HEADERS_BYTES_MAX, HEADERS_S, Connection
 from headway.api.control import Control
-from headway.api.peer import PeerProtocol
+from headway.api.outside import Outside
 from headway.model.errors import HeadwayError
 
-CONNECTIONS_MAX = 256
+CONNECTIONS_MAX = 256  # at the Unix socket, and as many over TCP
+CONNECTIONS_PER_PEER_MAX = 64  # over TCP
 CONNECTIONS_WAITING_MAX = 128
 KEEP_ALIVE_S = 30
 GOODBYE_S = 2
 LIVENESS_S = 1.0
+
+
+@dataclass(slots=True)
+class Baton:
+    """The Unix socket, when it goes from one program of this process to the next.
+
+    Who connects meanwhile is not refused: he waits until the next one takes him in.
+    """
+
+    file: int | None = None  # open and listening
+    is_passed_on: bool = False
 
 
 class _Server(uvicorn.Server):
@@ -35,35 +52,77 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(control: Control, socket_path: Path) -> None:
+async def serve(
+    control: Control,
+    socket_path: Path,
+    outside: Outside | None = None,
+    baton: Baton | None = None,
+    *,
+    headers_s: float = HEADERS_S,
+) -> None:
     """Answer until cancelled."""
     config = uvicorn.Config(
         create_app(control),
-        http=PeerProtocol,
         ws="none",
         lifespan="off",
         loop="none",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # whatever strangers send must not fill the log
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GOODBYE_S,
     )
+    config.load()
     server = _Server(config)
-    with _listening(socket_path) as listener:
-        running = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+    connect = partial(Connection, config, server.server_state, headers_s=headers_s)
+    inside = Doorman(connect, total_max=CONNECTIONS_MAX, per_peer_max=CONNECTIONS_MAX)
+    tcp = Doorman(connect, total_max=CONNECTIONS_MAX, per_peer_max=CONNECTIONS_PER_PEER_MAX)
+    with _listening(socket_path, baton or Baton()) as listener:
+        # It accepts by itself; uvicorn has the rest, to the last answer.
+        running = asyncio.create_task(server.serve(sockets=[]), name="api")
+        accepting = [asyncio.create_task(inside.accept(listener, peer.unix_peer), name="accept")]
+        if outside is not None:
+            accepting.append(asyncio.create_task(outside.keep(tcp), name="outside"))
         try:
-            await asyncio.shield(running)
+            done, _ = await asyncio.wait([running, *accepting], return_when="FIRST_COMPLETED")
+            for task in done:
+                task.result()
         finally:
+            for task in accepting:
+                task.cancel()
+            await asyncio.gather(*accepting, return_exceptions=True)
             server.should_exit = True
             await running
+            await asyncio.gather(inside.close(), tcp.close())
 
 
 @contextlib.contextmanager
-def _listening(path: Path) -> Iterator[socket.socket]:
+def _listening(path: Path, baton: Baton) -> Iterator[socket.socket]:
+    with _taken_over(baton.file) if baton.file is not None else _newly(path) as listener:
+        ours = path.stat().st_ino
+        try:
+            yield listener
+        finally:
+            if baton.is_passed_on:
+                baton.file = os.dup(listener.fileno())
+            else:
+                # A successor may have put its own socket here already.
+                with contextlib.suppress(OSError):
+                    if path.stat().st_ino == ours:
+                        path.unlink()
+
+
+def _taken_over(file: int) -> socket.socket:
+    listener = socket.socket(fileno=file)
+    listener.setblocking(False)
+    return listener
+
+
+@contextlib.contextmanager
+def _newly(path: Path) -> Iterator[socket.socket]:
     _check_free(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Bound under another name and renamed, so that nobody meets it with a wider mode or not
@@ -84,14 +143,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
                 f"cannot listen at {path}: {error.strerror}",
                 remedy="the folder must exist, be ours and allow sockets",
             ) from error
-        ours = path.stat().st_ino
-        try:
-            yield listener
-        finally:
-            # A successor may have put its own socket here already.
-            with contextlib.suppress(OSError):
-                if path.stat().st_ino == ours:
-                    path.unlink()
+        yield listener
     finally:
         listener.close()
 

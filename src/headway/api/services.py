@@ -1,4 +1,4 @@
-"""Services: why they are as they are, scale, restart."""
+"""Services: why they are as they are, scale, restart, log level."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from headway.access.authorize import Verb
 from headway.api.control import AcceptedView, WhyView
 from headway.api.permit import MaySee, Permit, TheControl, TheEnvironment
-from headway.api.wire import Name, ReasonRequest, ScaleRequest
+from headway.api.wire import LogLevelRequest, Name, ReasonRequest, ScaleRequest
 from headway.model.actor import Actor
 from headway.model.ids import ServiceName
 
@@ -49,3 +49,22 @@ async def restart(
 ) -> AcceptedView:
     """Replace every replica that runs now, one safe step at a time."""
     return await control.restart(environment, ServiceName(service), reason=body.reason, actor=actor)
+
+
+@router.post("/{service}/log-level", status_code=202)
+async def log_level(
+    service: Name,
+    body: LogLevelRequest,
+    control: TheControl,
+    environment: TheEnvironment,
+    actor: Annotated[Actor, Depends(Permit(Verb.LOG_LEVEL))],
+) -> AcceptedView:
+    """Its running replicas log at another level for a while, without a restart; `own` ends it."""
+    return await control.log_level(
+        environment,
+        ServiceName(service),
+        "" if body.level == "own" else body.level,
+        for_s=body.for_s,
+        reason=body.reason,
+        actor=actor,
+    )

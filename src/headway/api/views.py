@@ -1,18 +1,20 @@
 """From what the loop knows to what the faces show. Pure; words for people are chosen here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from headway.api.control import OverrideView, ProbeView, ReplicaView, ServiceView, StatusView
+from headway.api.wishes import unreached
 from headway.api.words import condition
 from headway.engine.supervise import describe_exit
 from headway.loop.decide import Step
 from headway.loop.turn import Turn, Wanted
 from headway.model.desired import DesiredService
+from headway.model.host import Host
 from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase, Process, SeenReplica
-from headway.model.override import DrainReplica, LogAt, Override, RestartBefore, ScaleTo
+from headway.model.override import Change, DrainReplica, LogAt, Override, RestartBefore, ScaleTo
 from headway.model.site import Kind
 from headway.planning.replicas import is_current, slot
 from headway.planning.resolve import in_force
@@ -44,7 +46,7 @@ def service_view(
     done_phase = Phase.DONE if wish.service.kind is Kind.JOB else Phase.READY
     settled = turn.wanted is wanted and _is_settled(step, done_phase)
     failed = not settled and any(
-        _has_failed(r, failures.get(r.id)) for r in replicas if is_current(wish, r)
+        _has_failed(r, failures.get(r.id)) for r in replicas if is_current(wish, r, step.hosts)
     )
     return ServiceView(
         name=wish.service.name,
@@ -53,12 +55,16 @@ def service_view(
         ready_count=sum(r.phase is done_phase for r in replicas),
         phases=Counter(r.phase for r in replicas),
         release=wish.release.id,
-        replicas=tuple(replica_view(r, failures.get(r.id), tails.get(r.id, ())) for r in replicas),
+        replicas=tuple(
+            replica_view(r, step.hosts, failures.get(r.id), tails.get(r.id, ())) for r in replicas
+        ),
         settled=settled,
         failed=failed,
         reason="" if settled else _reason(step, failures),
-        waiting=tuple(w.reason for w in step.plan.waiting),
-        overrides=tuple(override_views(wanted.overrides, wish.service.name, turn.at)),
+        waiting=_waiting(step, turn),
+        overrides=tuple(
+            override_views(wanted.overrides, wish.service.name, turn.at, unreached(replicas))
+        ),
     )
 
 
@@ -79,7 +85,10 @@ def unseen_view(wish: DesiredService) -> ServiceView:
 
 
 def replica_view(
-    replica: SeenReplica, failure: SeenReplica | None, tail: tuple[str, ...]
+    replica: SeenReplica,
+    hosts: Sequence[Host],
+    failure: SeenReplica | None,
+    tail: tuple[str, ...],
 ) -> ReplicaView:
     process = replica.process
     ended = process if process.exit is not None else failure.process if failure else None
@@ -90,6 +99,8 @@ def replica_view(
         in_rotation=replica.in_rotation,
         pid=process.pid if process.exit is None and process.pid else None,
         port=process.port if process.exit is None and process.port else None,
+        host=process.host,
+        zone=next((h.zone for h in hosts if h.name == process.host), ""),
         release=process.release,
         incarnation=process.incarnation,
         restarts=process.attempt,
@@ -110,32 +121,39 @@ def exit_text(process: Process) -> str:
 
 
 def override_views(
-    overrides: Iterable[Override], service: ServiceName, now: datetime
+    overrides: Iterable[Override],
+    service: ServiceName,
+    now: datetime,
+    deaf: Sequence[ReplicaId] = (),
 ) -> Iterable[OverrideView]:
+    """`deaf`: replicas that cannot be told a log level."""
     alive = [o for o in overrides if o.expires_at > now and o.change.service == service]
-    strong = in_force(alive, now)
-    last_scale = next((o for o in reversed(strong) if isinstance(o.change, ScaleTo)), None)
+    # Of these only the strongest counts; all others add up.
+    strongest: dict[type[Change], Override] = {
+        type(o.change): o for o in in_force(alive, now) if isinstance(o.change, ScaleTo | LogAt)
+    }
     for override in alive:
-        beaten = (
-            last_scale is not None
-            and isinstance(override.change, ScaleTo)
-            and override is not last_scale
-        )
+        first = strongest.get(type(override.change), override)
+        if isinstance(first.change, LogAt) and not first.change.level:
+            continue  # logs at its own level again: nothing differs from the description
+        text = override_text(override)
+        if isinstance(override.change, LogAt) and deaf:
+            text += f" (not reached: {', '.join(deaf)})"
         yield OverrideView(
             service=service,
-            text=override_text(override),
+            text=text,
             author=override.author,
             reason=override.reason,
             made_at=override.made_at,
             expires_at=override.expires_at,
-            blocked_by=override_text(last_scale) if beaten and last_scale else "",
+            blocked_by=override_text(first) if first is not override else "",
         )
 
 
 def override_text(override: Override) -> str:
     match override.change:
         case LogAt(level=level):
-            return f"log level {level}"
+            return f"log level {level or 'its own'}"
         case ScaleTo(count=count):
             return f"scaled to {count}"
         case RestartBefore():
@@ -162,12 +180,17 @@ def worst(seen: StatusView) -> str:
     return seen.trouble[0] if seen.trouble else ""
 
 
+def _waiting(step: Step, turn: Turn) -> tuple[str, ...]:
+    spilled = turn.spilled.get(step.desired.service.name)
+    return (*(w.reason for w in step.plan.waiting), *((spilled,) if spilled else ()))
+
+
 def _is_settled(step: Step, done_phase: Phase) -> bool:
     wish = step.desired
     return (
         not step.plan.actions
         and len(step.replicas) == wish.count
-        and all(r.phase is done_phase and is_current(wish, r) for r in step.replicas)
+        and all(r.phase is done_phase and is_current(wish, r, step.hosts) for r in step.replicas)
     )
 
 

@@ -1,11 +1,12 @@
-"""The API over its Unix socket, with nothing but the standard library: every import is paid for
-at every call.
+"""The API over its Unix socket, or elsewhere with a token, with nothing but the standard library:
+every import is paid for at every call.
 """
 
 import http.client
 import json
 import re
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from headway.api.address import short, socket_path
+from headway.cli.remote import Remote
 from headway.cli.trouble import Trouble
 from headway.model.errors import HeadwayError
 
@@ -21,13 +23,20 @@ ANSWER_S_MAX = 20.0  # headwayd gives up after 15 s and says so
 COMES_BACK_S = 8.0  # how long a killed headwayd may need until its keepers have it back
 TRY_EVERY_S = 0.1
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+TOO_OFTEN, PATIENCE, WAIT_S_MAX = 429, 3, 5  # such a request was not heard, so it is safe to repeat
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Client:
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, remote: Remote | None = None) -> None:
         self._home = home
+        self._remote = remote
         self._connection: http.client.HTTPConnection | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Files, processes and ports of this machine are not headwayd's."""
+        return self._remote is not None
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
         wanted = {k: v for k, v in (query or {}).items() if v is not None}
@@ -59,15 +68,22 @@ class Client:
             # request that changes something may have been heard.
             if kept and method == "GET":
                 return self._ask(method, path, body)
-            raise _lost(self._home, error) from error
+            raise self._lost(error) from error
 
     def _ask_once(self, method: str, path: str, body: str | None) -> Any:
         if self._connection is None:
             self._connection = self._connect(patience_s=COMES_BACK_S)
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, PREFIX + path, body=body, headers=headers)
-        response = self._connection.getresponse()
-        raw = response.read(ANSWER_BYTES_MAX)
+        if self._remote is not None:
+            headers["Authorization"] = f"Bearer {self._remote.token}"
+        for patience in range(PATIENCE, -1, -1):
+            self._connection.request(method, PREFIX + path, body=body, headers=headers)
+            response = self._connection.getresponse()
+            raw = response.read(ANSWER_BYTES_MAX)
+            wait = response.headers.get("Retry-After", "")
+            if response.status != TOO_OFTEN or not patience or not wait.isdecimal():
+                break
+            time.sleep(min(int(wait), WAIT_S_MAX))
         try:
             answer = json.loads(raw)
         except ValueError:
@@ -78,6 +94,11 @@ class Client:
 
     def _connect(self, *, patience_s: float) -> http.client.HTTPConnection:
         """A socket nobody listens at is what a killed headwayd leaves: it comes back by itself."""
+        if self._remote is not None:
+            try:
+                return self._remote.connect(ANSWER_S_MAX)
+            except OSError as error:
+                raise _out_of_reach(self._remote, error) from error
         deadline = time.monotonic() + patience_s
         while True:
             unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -94,6 +115,11 @@ class Client:
             connection = http.client.HTTPConnection("localhost")
             connection.sock = unix
             return connection
+
+    def _lost(self, error: Exception) -> Trouble:
+        if self._remote is not None:
+            return _out_of_reach(self._remote, error)
+        return _lost(self._home, error)
 
 
 def environment_path(site: str, name: str, *rest: str) -> str:
@@ -120,6 +146,22 @@ def _unreachable(home: Path, error: Exception) -> Trouble:
         "unreachable",
         f"headwayd is not running (nobody answers at {path})",
         remedy="headway up starts it; what it started keeps running without it",
+    )
+
+
+def _out_of_reach(remote: Remote, error: Exception) -> Trouble:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        said = f"its certificate is not trusted: {error.verify_message}"
+        return Trouble(
+            "unreachable",
+            f"{remote.url}: {said}",
+            remedy="HEADWAY_CA names a PEM file with the authority that signed it",
+        )
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Trouble(
+        "unreachable",
+        f"no headwayd answers at {remote.url}: {said}",
+        remedy="is that HEADWAY_URL right, and does `listen` stand in headwayd.toml over there?",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from headway.api.address import journal_path, lock_path, socket_path
+from headway.api.address import journal_path, lock_path, settings_path, socket_path
 from headway.cli.client import Client
 from headway.cli.duration_option import Duration
 from headway.cli.follow import Look, Progress, looks, may_be_interrupted, not_settled
@@ -28,11 +28,12 @@ LOOK_EVERY_S = 0.1
 @common
 def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
     """Drain and end everything of an environment, and wait until nothing is left."""
-    if not journal_path(session.home).exists() and not session.client.reachable():
+    known = session.client.is_remote or journal_path(session.home).exists()
+    if not known and not session.client.reachable():
         return _nothing(session)  # no headwayd has ever looked after this folder
     # What runs outlives headwayd, so that it may have to be started to end it.
     ensure_running(session.home, session.client)
-    if not session.client.get("/environments"):
+    if not purge and not session.client.get("/environments"):
         return _nothing(session)
     site, _ = session.where()
     path = session.path()
@@ -40,7 +41,7 @@ def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
         session.client.get(path)
     except Trouble as trouble:
         if trouble.code == "not-found":
-            return _nothing(session)
+            return _purge(session, path, yes=yes) if purge else _nothing(session)
         raise
     if not yes and not session.json and sys.stdin.isatty():
         _ask(site, session.env, purge=purge)
@@ -89,10 +90,30 @@ def lives(pid: int) -> bool:
 
 
 def _headwayd_pid(session: Session) -> int | None:
+    """Of one that will leave when nothing is left; one that listens for others stays."""
+    if session.client.is_remote or settings_path(session.home).exists():
+        return None
     try:
         return int(lock_path(session.home).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _purge(session: Session, path: str, *, yes: bool) -> Exit:
+    """It is down already; what is left of it goes."""
+    if not yes and not session.json and sys.stdin.isatty():
+        _ask(session.where()[0], session.env, purge=True)
+    try:
+        accepted = session.client.post(f"{path}/down", {"purge": True})
+    except Trouble as trouble:
+        if trouble.code == "not-found":
+            return _nothing(session)
+        raise
+    if session.json:
+        session.print_json({"accepted": accepted, "down": True})
+    else:
+        click.echo(f"  {click.style('ok', fg='green')}  {clean(accepted['text'])}")
+    return Exit.DONE
 
 
 def _nothing(session: Session) -> Exit:

@@ -15,7 +15,7 @@ from headway.cli.show import clean
 from headway.cli.trouble import Trouble
 
 LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-START_S_MAX = 10.0
+START_S_MAX = 30.0
 LOOK_EVERY_S = 0.05
 LOG_LINES_SHOWN = 10
 LOG_BYTES_SHOWN = 8192
@@ -23,8 +23,8 @@ LOG_BYTES_SHOWN = 8192
 
 def ensure_running(home: Path, client: Client) -> bool:
     """True when it had to be started."""
-    if client.reachable():
-        return False
+    if client.is_remote or client.reachable():
+        return False  # one elsewhere cannot be started from here; whoever asks it will be told
     with _log_of(home) as log:
         written_before = log.seek(0, 2)
         process = subprocess.Popen(

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import headway
 from headway.api.control import Fact, Level
+from headway.cli.listening import listening
+from headway.cli.orphans import orphans
 from headway.engine.io import blocks, cgroups
 from headway.model.errors import HeadwayError
 from headway.traffic.io.envoy import find_envoy
@@ -39,6 +41,8 @@ def local_facts(home: Path) -> list[Fact]:
         _ports(),
         _open_files(),
         *_inotify(),
+        *listening(home),
+        *orphans(),
     ]
 
 

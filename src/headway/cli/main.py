@@ -22,21 +22,31 @@ CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
 
 # name: (module:function, what it does)
 VERBS = {
+    "init": ("headway.cli.init:init", "Write a first description."),
     "check": ("headway.cli.check:check", "Check a description; change nothing."),
+    "fmt": ("headway.cli.fmt:fmt", "Put a description in order; its meaning stays."),
     "plan": ("headway.cli.plan:plan", "Show what `up` would change; change nothing."),
+    "diff": ("headway.cli.diff:diff", "Is one environment another in a different size?"),
     "up": ("headway.cli.up:up", "Make a description run, and wait until it does."),
     "status": ("headway.cli.status:status", "What runs, and how it goes."),
+    "envs": ("headway.cli.envs:envs", "Every environment, of every site, in one line each."),
     "why": ("headway.cli.why:why", "Why is a service as it is?"),
     "logs": ("headway.cli.logs:logs", "What a service or a replica writes."),
     "events": ("headway.cli.events:events", "What happened, who did it and why."),
     "scale": ("headway.cli.scale:scale", "Another number of replicas, for a while."),
     "restart": ("headway.cli.restart:restart", "Replace a service's replicas, step by step."),
     "drain": ("headway.cli.drain:drain", "Take a replica away; another takes its place."),
+    "log-level": ("headway.cli.log_level:log_level", "Log more, or less, for a while."),
     "envoy": ("headway.cli.envoy:envoy", "Envoy itself: replace it by a twin."),
     "down": ("headway.cli.down:down", "Drain and end everything of an environment."),
+    "backup": ("headway.cli.backup:backup", "Copy the journal while everything runs."),
+    "restore": ("headway.cli.restore:restore", "Go back to such a copy; nothing is ended."),
+    "upgrade": ("headway.cli.upgrade:upgrade", "Go on with newer code; nothing is ended."),
     "doctor": ("headway.cli.doctor:doctor", "Is this machine fit? What is missing?"),
     "explain": ("headway.cli.explain:explain", "More about a problem's code, as HW012."),
     "schema": ("headway.cli.schema:schema", "The JSON Schema of a description."),
+    "token": ("headway.cli.token:token", "Who may come in over TCP, how far and until when."),
+    "api": ("headway.cli.api:api", "The API, for programs: its OpenAPI document."),
     "version": ("headway.cli.version:version", "Versions of everything that takes part."),
 }
 

@@ -7,11 +7,15 @@ from typing import Any
 import click
 
 from headway.cli.client import environment_path
-from headway.cli.described import DEFAULT_FILE, describe, refuse
+from headway.cli.described import DEFAULT_FILE, Described, describe, refuse
+from headway.cli.diff import in_one_line
 from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
-from headway.cli.show import bold, clean, plural, table
+from headway.cli.show import bold, clean, dim, plural, table
 from headway.cli.trouble import Exit
+from headway.model.ids import PRODUCTION, EnvironmentName
+from headway.site.compare import compare
+from headway.site.parse import parse
 
 MARKS = {"added": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
 
@@ -32,25 +36,41 @@ def plan(session: Session, file: Path, *, exit_code: bool) -> Exit:
     if session.json:
         session.print_json(made)
     else:
-        _show(session, made, file)
+        _show(session, made, file, described)
     return Exit.CHANGES if exit_code and not made["unchanged"] else Exit.DONE
 
 
-def _show(session: Session, made: Any, file: Path) -> None:
+def _show(session: Session, made: Any, file: Path, described: Described) -> None:
     environment = f"{made['environment']['site']}/{made['environment']['name']}"
     if made["unchanged"]:
         click.echo(f"{bold(environment)} runs as described. Nothing to change.")
+        _show_size(session, described)
         show_warnings(made)
         return
     click.echo(bold(environment))
     for subject, lines in itertools.groupby(made["changes"], key=lambda c: c["subject"]):
         _show_subject(subject, list(lines))
     click.echo()
+    _show_size(session, described)
     show_warnings(made)
     click.echo(f"{_sum(made)}. Nothing was changed.")
     command = f"{session.hint('up')} {click.format_filename(file)} --plan {made['id']}"
     click.echo(f"Apply exactly this plan:  {bold(command)}")
     click.echo("It is refused when the description or what runs has changed by then.")
+
+
+def _show_size(session: Session, described: Described) -> None:
+    """Is what is planned here production, in another size?"""
+    if session.env == PRODUCTION:
+        return
+    text, file = described.source.text, described.source.file
+    production = parse(text, file=file)
+    here = parse(text, file=file, environment=EnvironmentName(session.env))
+    if production.site is None or here.site is None:
+        return  # production has a mistake of its own; `check` tells
+    found = compare(production, here, (PRODUCTION, session.env))
+    said = in_one_line(PRODUCTION, session.env, found)
+    click.echo(f"{said} {dim(f'(headway diff {PRODUCTION} {session.env})')}")
 
 
 def show_warnings(made: Any) -> None:

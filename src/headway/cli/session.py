@@ -6,7 +6,6 @@ and becomes an exit code.
 
 import contextlib
 import functools
-import json
 import os
 import re
 import sys
@@ -19,7 +18,9 @@ import click
 
 from headway.api.address import default_home
 from headway.cli.client import Client, environment_path
-from headway.cli.show import clean, problem
+from headway.cli.remote import remote_of
+from headway.cli.live import environment_names, site_names
+from headway.cli.show import as_json, clean, problem
 from headway.cli.trouble import Exit, Trouble
 from headway.model.errors import HeadwayError, SiteError
 
@@ -39,10 +40,10 @@ class Session:
     client: Client
 
     def print_json(self, answer: Any) -> None:
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        click.echo(as_json(answer))
 
     def print_json_line(self, answer: Any) -> None:
-        click.echo(json.dumps(answer, ensure_ascii=False))
+        click.echo(as_json(answer, indent=None))
 
     def where(self) -> tuple[str, str]:
         """Site and environment: as asked for, as in ./site.yaml, or the only one there is."""
@@ -50,6 +51,10 @@ class Session:
 
     def path(self, *rest: str) -> str:
         return environment_path(*self.where(), *rest)
+
+    def of(self, env: str) -> "Session":
+        """For another environment of the same description."""
+        return replace(self, env=env)
 
     def about(self, site: str) -> "Session":
         """For this site; later hints name it where a command could not guess it."""
@@ -90,11 +95,32 @@ class Session:
 def common(command: Command) -> Callable[..., int]:
     """The options of every command, and the one way they all end."""
 
-    @click.option("--home", type=click.Path(path_type=Path), help="State folder [HEADWAY_HOME].")
-    @click.option("--env", default="production", show_default=True, help="Environment.")
-    @click.option("--site", metavar="NAME", help="Site, when there are several.")
-    @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
-    @click.option("--no-color", is_flag=True, help="Plain text [NO_COLOR].")
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="FOLDER",
+        help="State folder.  [HEADWAY_HOME]",
+    )
+    @click.option(
+        "--env",
+        metavar="NAME",
+        default="production",
+        show_default=True,
+        help="Environment.",
+        shell_complete=environment_names,
+    )
+    @click.option(
+        "--site", metavar="NAME", help="Site, when there are several.", shell_complete=site_names
+    )
+    @click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people or for programs.",
+    )
+    @click.option("--no-color", is_flag=True, help="Plain text.  [NO_COLOR]")
     @functools.wraps(command)
     def run(
         *args: Any,
@@ -105,32 +131,34 @@ def common(command: Command) -> Callable[..., int]:
         no_color: bool,
         **options: Any,
     ) -> int:
-        if no_color or os.environ.get("NO_COLOR"):
+        if no_color:
             click.get_current_context().color = False
-        as_json = output == "json"
+        in_json = output == "json"
         try:
             place = (home or default_home(os.environ)).absolute()
-            with contextlib.closing(Client(place)) as client:
-                session = Session(place, env, site, as_json, client)
+            # A home that is asked for here and now is on this machine.
+            remote = None if home else remote_of(os.environ)
+            with contextlib.closing(Client(place, remote)) as client:
+                session = Session(place, env, site, in_json, client)
                 return command(session, *args, **options) or Exit.DONE
         except HeadwayError as error:
             code = "site" if isinstance(error, SiteError) else "failed"
-            return _tell(Trouble(code, str(error), remedy=error.remedy), as_json=as_json)
+            return tell(Trouble(code, str(error), remedy=error.remedy), in_json=in_json)
         except Trouble as trouble:
-            return _tell(trouble, as_json=as_json)
+            return tell(trouble, in_json=in_json)
         except PermissionError as error:
-            return _tell(_not_ours(error), as_json=as_json)
+            return tell(_not_ours(error), in_json=in_json)
 
     return run
 
 
-def _tell(trouble: Trouble, *, as_json: bool) -> Exit:
-    if as_json:
-        body = {"code": trouble.code, "error": trouble.error, "remedy": trouble.remedy}
-        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+def tell(trouble: Trouble, *, in_json: bool, colour: bool | None = None) -> Exit:
+    if in_json:
+        click.echo(as_json(trouble.body()))
     else:
         sys.stdout.flush()
-        click.echo(problem(clean(trouble.error), clean(trouble.remedy)), err=True)
+        text = problem(clean(trouble.error), clean(trouble.remedy))
+        click.echo(text, err=True, color=colour)
     return trouble.exit
 
 

@@ -1,15 +1,22 @@
-"""How things look: words, columns and colours. Plain when not a terminal, 80 columns when it is."""
+"""How things look: words, columns and colours. Plain when not a terminal, cut to it when it is.
 
+Whatever a service chose to say has no power here: control characters never reach a terminal.
+"""
+
+import json
+import os
 import re
 import shutil
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-WIDTH_MIN, WIDTH_DEFAULT = 40, 80
+WIDTH_MIN, WIDTH_DEFAULT = 20, 80
+LAST_COLUMN_MIN = 16  # less than this says nothing; other columns are left out before
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -27,7 +34,21 @@ COLOUR_OF_PHASE = {
 
 
 def is_terminal() -> bool:
-    return sys.stdout.isatty()
+    """One that can move its cursor."""
+    return sys.stdout.isatty() and _is_able(os.environ)
+
+
+def colour_wish(environ: Mapping[str, str]) -> bool | None:
+    """True and False: somebody asked for it. None: as the output is, a terminal or not."""
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("CLICOLOR_FORCE", "0") not in {"", "0"}:
+        return True
+    return False if environ.get("CLICOLOR") == "0" or not _is_able(environ) else None
+
+
+def _is_able(environ: Mapping[str, str]) -> bool:
+    return environ.get("TERM", "") not in {"", "dumb"}
 
 
 def width() -> int | None:
@@ -53,6 +74,19 @@ def clean(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """`clean`, and nobody can make a line of their own by it."""
+    return clean(text.replace("\n", " ").replace("\t", " "))
+
+
+def as_json(answer: Any, *, indent: int | None = 2) -> str:
+    """Whatever a terminal might obey is escaped; a reader of JSON gets it as it was."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    plain = encoding.replace("-", "") != "utf8"
+    text = json.dumps(answer, indent=indent, ensure_ascii=plain)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def problem(error: str, remedy: str) -> str:
     lines = [f"{click.style('error:', fg='red', bold=True)} {error}"]
     if remedy:
@@ -66,23 +100,76 @@ def envoy_text(envoy: Mapping[str, Any]) -> str:
     return text if not version or version in text else ", ".join(filter(None, (version, text)))
 
 
-def table(rows: Sequence[Sequence[Cell]], *, indent: str = "") -> str:
-    """Left-aligned columns; only the last one is cut when the terminal is too narrow."""
-    texts = [[clean(_text(cell)).rstrip() for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in texts) for i in range(len(texts[0]))]
+def table(
+    rows: Sequence[Sequence[Cell]], *, indent: str = "", spare: Sequence[str] = ()
+) -> str:
+    """Left-aligned columns. On a terminal that is too narrow the columns headed as in `spare` are
+    left out, one after the other, and then the last one is cut.
+    """
+    texts = [[one_line(_text(cell)).rstrip() for cell in row] for row in rows]
+    widths = [max(columns_of(row[i]) for row in texts) for i in range(len(texts[0]))]
     columns = width()
-    room = None if columns is None else columns - len(indent) - sum(w + 2 for w in widths[:-1])
+    kept = _fitting(texts[0], widths, columns, len(indent), spare)
+    room = None if columns is None else columns - len(indent) - sum(widths[i] + 2 for i in kept[:-1])
     lines = []
     for row, plain in zip(rows, texts, strict=True):
-        last = plain[-1] if room is None else shorten(plain[-1], max(8, room))
-        cells = [t.ljust(w) for t, w in zip(plain[:-1], widths, strict=False)]
-        styled = [_styled(c, t) for c, t in zip(row, [*cells, last], strict=True)]
+        last = plain[kept[-1]]
+        cells = [plain[i] + " " * (widths[i] - columns_of(plain[i])) for i in kept[:-1]]
+        cells.append(last if room is None else shorten(last, max(8, room)))
+        styled = [_styled(row[i], text) for i, text in zip(kept, cells, strict=True)]
         lines.append((indent + "  ".join(styled)).rstrip())
     return "\n".join(lines)
 
 
-def shorten(text: str, length_max: int) -> str:
-    return text if len(text) <= length_max else text[: length_max - 1] + "…"
+def _fitting(
+    heads: Sequence[str],
+    widths: Sequence[int],
+    columns: int | None,
+    indent: int,
+    spare: Sequence[str],
+) -> list[int]:
+    kept = list(range(len(heads)))
+    for name in spare:
+        wanted = min(widths[-1], LAST_COLUMN_MIN)
+        taken = indent + sum(widths[i] + 2 for i in kept[:-1]) + wanted
+        if columns is None or taken <= columns:
+            break
+        kept = [i for i in kept if heads[i] != name or i == len(heads) - 1]
+    return kept
+
+
+def columns_of(text: str) -> int:
+    """On a terminal: some letters take two, and some none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
+
+
+def shorten(text: str, columns_max: int) -> str:
+    if columns_of(text) <= columns_max:
+        return text
+    shown = text[: columns_max - 1]
+    while columns_of(shown) > columns_max - 1:
+        shown = shown[:-1]
+    return shown + "…"
+
+
+def cut(line: str, columns: int) -> str:
+    """At most this wide, whatever colours are in it."""
+    if columns_of(click.unstyle(line)) <= columns:
+        return line
+    shown, room = "", columns - 1
+    for part in re.split(f"({ESCAPE.pattern})", line):
+        if ESCAPE.fullmatch(part):
+            shown += part
+            continue
+        fitting = part[:room]
+        while columns_of(fitting) > room:
+            fitting = fitting[:-1]
+        shown += fitting
+        room -= columns_of(fitting)
+    return shown + "…"
 
 
 def duration(seconds: float) -> str:

@@ -152,7 +152,9 @@ def _state(service: Any) -> Cell:
 
 
 def _replicas(seen: Any) -> str:
-    heads = ("REPLICA", "PHASE", "PID", "PORT", "RELEASE", "UP", "RESTARTS", "REASON")
+    places = {r["host"] for service in seen["services"] for r in service["replicas"]}
+    where = ("HOST", "ZONE") if len(places) > 1 else ()
+    heads = ("REPLICA", "PHASE", *where, "PID", "PORT", "RELEASE", "UP", "RESTARTS", "REASON")
     rows: list[list[Cell]] = [[(h, "dim") for h in heads]]
     now = moment(seen["at"])
     for service in seen["services"]:
@@ -163,6 +165,7 @@ def _replicas(seen: Any) -> str:
                 [
                     replica["id"],
                     (replica["phase"], COLOUR_OF_PHASE.get(replica["phase"], "white")),
+                    *(str(replica[key.lower()] or "-") for key in where),
                     str(replica["pid"] or "-"),
                     str(replica["port"] or "-"),
                     (replica["release"], "dim"),

@@ -35,8 +35,11 @@ Json = dict[str, Any]
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--plan", "plan_id", metavar="ID", help="Apply exactly this plan, or nothing.")
 @click.option("--wait", "wait_s", type=Duration(), default=60.0, help="How long [default: 60s].")
+@click.option("--take-over", is_flag=True, help="Also when it runs from another directory now.")
 @common
-def up(session: Session, file: Path, plan_id: str | None, wait_s: float) -> Exit:
+def up(
+    session: Session, file: Path, plan_id: str | None, wait_s: float, *, take_over: bool
+) -> Exit:
     """Make a description run, and wait until it does.
 
     Starts what is missing, replaces what differs in small safe steps, ends what is no longer
@@ -48,7 +51,7 @@ def up(session: Session, file: Path, plan_id: str | None, wait_s: float) -> Exit
     started = ensure_running(session.home, session.client)
     session = session.about(described.site.name)
     path = environment_path(described.site.name, session.env)
-    body = {**described.body(), **({"plan": plan_id} if plan_id else {})}
+    body = {**described.body(), **({"plan": plan_id} if plan_id else {}), "take_over": take_over}
     applied = session.client.post(f"{path}/apply", body)
     progress = Progress(session, list(described.site.services))
     if not session.json and not applied["unchanged"]:
@@ -116,7 +119,7 @@ def _finish(session: Session, applied: Json, look: Look, wait_s: float) -> Exit:
         show_failures(session, status)
         return Exit.FAILED
     answered = None
-    if status["entry_url"].startswith("http"):
+    if status["entry_url"].startswith("http") and not session.client.is_remote:
         answered = first_request(status["entry_url"])
     if session.json:
         request = (

@@ -2,12 +2,14 @@
 
 `$PORT` and `$HW_…` (also as `${…}`) are filled in without a shell, `${secret:NAME}` by asking for
 the secret; every other `$` stays as it is. What was filled in is never looked at again, so that a
-secret may hold any character.
+secret may hold any character. The process is told which variables hold one, so that it can keep
+their values to itself.
 """
 
 import re
 from collections.abc import Callable, Mapping
 
+from headway.model.host import Host
 from headway.model.plan import Start
 from headway.model.release import Launch
 
@@ -20,14 +22,22 @@ REFERENCE = re.compile(
 Secrets = Callable[[str], str]
 
 
-def replica_names(start: Start, environment: str, port: int) -> dict[str, str]:
-    return {
+def replica_names(
+    start: Start, environment: str, port: int, host: Host, *, control: str
+) -> dict[str, str]:
+    """Nothing of this belongs to the release: it may change without a restart."""
+    names = {
         "PORT": str(port),
         "HW_SERVICE": start.service,
         "HW_REPLICA": start.replica,
         "HW_RELEASE": start.release,
         "HW_ENV": environment,
+        "HW_HOST": host.name,
+        "HW_ZONE": host.zone,
+        "HW_CONTROL": control,
     }
+    secret = ",".join(name for name, value in start.launch.env if "${secret:" in value)
+    return {**names, "HW_SECRET_NAMES": secret} if secret else names
 
 
 def full_environment(

@@ -24,6 +24,7 @@ class Step:
 
     desired: DesiredService
     processes: Sequence[Process]
+    hosts: Sequence[Host]
     replicas: tuple[SeenReplica, ...]
     plan: Plan
     asleep_until: datetime | None  # None: only a change of the inputs can change the answer
@@ -42,16 +43,21 @@ def decide_service(
     plan = plan_service(desired, replicas, routed=routed, hosts=hosts, now=now)
     resting = {Phase.READY, Phase.STARTING, Phase.UNREADY, Phase.FAILED, Phase.DONE}
     at_rest = not plan.actions and all(r.phase in resting for r in replicas)
-    return Step(desired, processes, replicas, plan, plan.look_again_at, at_rest)
+    return Step(desired, processes, hosts, replicas, plan, plan.look_again_at, at_rest)
 
 
 def still_holds(
-    step: Step, desired: DesiredService, processes: Sequence[Process], now: datetime
+    step: Step,
+    desired: DesiredService,
+    processes: Sequence[Process],
+    hosts: Sequence[Host],
+    now: datetime,
 ) -> bool:
     """May the last answer be used again? Whole states are compared; identity makes it cheap."""
     return (
         step.at_rest
         and step.desired is desired
         and (step.processes is processes or step.processes == processes)
+        and (step.hosts is hosts or step.hosts == hosts)
         and (step.asleep_until is None or now < step.asleep_until)
     )

@@ -46,6 +46,7 @@ def describe(
         arrows=tuple(_arrows(site.services.values(), ports)),
         entry=Entry(site.entry.service, port, site.entry.timeout_s),
         latency_budget_s=site.latency_budget_s,
+        hosts=site.hosts,
     )
 
 

@@ -11,11 +11,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from headway.loop import story
 from headway.loop.ports import Clock
 from headway.loop.turn import Memory, Turn, Wanted, World, turn
 from headway.model.errors import HeadwayError, StaleEpochError
 from headway.model.ids import EnvironmentId, ReplicaId
-from headway.model.observed import SeenReplica
+from headway.model.observed import Phase, SeenReplica
 
 TURN_EVERY_S_MAX = 1.0  # without any event we look again after this
 TURN_GAP_S_MIN = 0.005  # a storm of events makes one turn, not a thousand
@@ -36,12 +37,13 @@ class Environment:
         clock: Clock,
         changed: asyncio.Event,
         wanted: Wanted,
+        told_before: Mapping[story.Life, Phase] | None = None,
     ) -> None:
         self.id = identity
         self._world = world
         self._clock = clock
         self._changed = changed
-        self._memory = Memory()
+        self._memory = Memory(told_before=told_before or {})
         self.wanted = wanted
         self.last: Turn | None = None
         self.failure = ""  # why the last turn could not be taken; "" when it could

@@ -1,12 +1,12 @@
 """What the loop needs from the world. Small on purpose; each has a simulated twin in `testing`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from headway.model.desired import Desired
+from headway.model.desired import Controls, Desired
 from headway.model.event import Event
-from headway.model.ids import ReplicaId
+from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Seen
 from headway.model.plan import Action, Outcome
 from headway.model.rotation import Share
@@ -19,6 +19,13 @@ class Engine(Protocol):
 
     async def perform(self, action: Action, epoch: int) -> Outcome:
         """Do it; doing it twice is doing it once. An epoch older than one seen is refused."""
+        ...
+
+    async def tell(self, words: Mapping[ServiceName, Controls], epoch: int) -> None:
+        """All that running services are told; a service that is not named here is told nothing.
+
+        Whole state: free when nothing differs, put right when something does. Raises EngineError.
+        """
         ...
 
 

@@ -12,15 +12,21 @@ from headway.model.plan import Action, Drain, Forget, Outcome, Start, Stop
 
 TROUBLED = frozenset({Phase.FAILED, Phase.UNREADY})
 
+Life = tuple[ReplicaId, int]  # which replica, which of its lives
+
 
 def changes(
     environment: EnvironmentId,
     before: Sequence[SeenReplica],
     after: Sequence[SeenReplica],
     now: datetime,
+    told_before: Mapping[Life, Phase],
 ) -> Iterator[Event]:
-    """One event for every replica whose phase is another than at the last look."""
-    known = {(r.id, r.process.incarnation): r.phase for r in before}
+    """One event for every replica whose phase is another than at the last look.
+
+    `told_before`: what an earlier headwayd has told of them last.
+    """
+    known = {**told_before, **{(r.id, r.process.incarnation): r.phase for r in before}}
     for replica in after:
         was = known.get((replica.id, replica.process.incarnation))
         # Seen for the first time and not in trouble: either new, which its start has told, or

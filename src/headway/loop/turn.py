@@ -5,7 +5,8 @@ cut short, repeated or late is harmless; whatever it left undone, the next one f
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,17 +14,16 @@ from headway.journal.full import BUFFERED_EVENTS_MAX, allowed_without_journal
 from headway.loop import story
 from headway.loop.decide import Step, decide_service, still_holds
 from headway.loop.ports import Engine, Journal, Traffic
-from headway.model.desired import Desired, DesiredService
+from headway.model.desired import Controls, Desired, DesiredService
 from headway.model.errors import EngineError, JournalError, StaleEpochError, TrafficError
 from headway.model.event import Event
-from headway.model.host import Host
 from headway.model.ids import EnvironmentId, ReplicaId, ServiceName
 from headway.model.observed import Phase, SeenReplica
 from headway.model.override import Override
 from headway.model.plan import Action, Drain, Outcome
 from headway.model.rotation import Share
 from headway.planning.resolve import next_expiry, resolve, unwanted
-from headway.traffic.balance import share_out
+from headway.traffic.balance import Rotation, share_out
 
 ACTIONS_AT_ONCE_MAX = 64
 PUBLISH_RETRY_S = 1.0
@@ -57,9 +57,13 @@ class Memory:
     resolved: tuple[Wanted, Desired, datetime | None] | None = None
     told: tuple[Desired, tuple[tuple[object, ...], ...]] | None = None
     share_again_at: datetime | None = None  # while a newcomer is on its way to its full share
+    rotations: dict[ServiceName, tuple[Step, Rotation]] = field(default_factory=dict)
     publish_again_at: datetime | None = None  # set while Envoy has not taken what it was told
     unwritten: list[Event] = field(default_factory=list)  # while the journal is full
     trouble: dict[str, str] = field(default_factory=dict)  # what is wrong now, by its source
+    told_before: Mapping[story.Life, Phase] = field(
+        default_factory=dict
+    )  # by who was here before us
     failures: dict[ReplicaId, SeenReplica] = field(default_factory=dict)  # until it is ready again
 
 
@@ -74,6 +78,7 @@ class Turn:
     actions: tuple[Action, ...]
     outcomes: tuple[Outcome, ...]
     trouble: tuple[str, ...]
+    spilled: Mapping[ServiceName, str]  # why traffic does not stay in its zone
     look_again_at: datetime | None
 
 
@@ -88,7 +93,7 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
     for name, wish in wishes.items():
         processes = seen.processes.get(name, ())
         last = before.get(name)
-        if last is not None and still_holds(last, wish, processes, now):
+        if last is not None and still_holds(last, wish, processes, seen.hosts, now):
             steps[name] = last
         else:
             steps[name] = decide_service(wish, processes, routed=routed, hosts=seen.hosts, now=now)
@@ -102,6 +107,7 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
             before[name].replicas if name in before else (),
             steps[name].replicas,
             now,
+            memory.told_before,
         )
     ]
     memory.steps = steps
@@ -110,7 +116,8 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
     untold = memory.told is None or memory.told[0] is not desired
     shares_change = memory.share_again_at is not None and memory.share_again_at <= now
     if fresh or untold or shares_change or memory.publish_again_at is not None:
-        await _publish(world, memory, desired, seen.hosts, allowed, now)
+        await _publish(world, memory, desired, allowed, now)
+    await _tell(world, memory, desired)
     outcomes = await _act(world, allowed)
     await _record(
         world,
@@ -130,6 +137,7 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
         actions=tuple(allowed),
         outcomes=outcomes,
         trouble=tuple(memory.trouble.values()),
+        spilled={name: r.spilled for name, (_, r) in memory.rotations.items() if r.spilled},
         look_again_at=min(times, default=None),
     )
 
@@ -207,21 +215,19 @@ async def _publish(
     world: World,
     memory: Memory,
     desired: Desired,
-    hosts: Sequence[Host],
     actions: Sequence[Action],
     now: datetime,
 ) -> None:
     """Tell Envoy, before anything is drained or ended, who is in rotation."""
     leaving = {a.replica for a in actions if isinstance(a, Drain)}
-    rotation: list[Share] = []
-    times: list[datetime] = []
-    for step in memory.steps.values():
-        staying = [r for r in step.replicas if r.in_rotation and r.id not in leaving]
-        shared = share_out(step.desired, staying, hosts=hosts, now=now)
-        rotation += shared.shares
-        if shared.look_again_at is not None:
-            times.append(shared.look_again_at)
+    memory.rotations = {
+        name: (step, _rotation(step, memory.rotations.get(name), leaving, now))
+        for name, step in memory.steps.items()
+    }
+    rotations = [shared for _, shared in memory.rotations.values()]
+    times = [r.look_again_at for r in rotations if r.look_again_at is not None]
     memory.share_again_at = min(times, default=None)
+    rotation = [share for shared in rotations for share in shared.shares]
     key = tuple(_told(share) for share in rotation)
     same = memory.told is not None and memory.told[0] is desired and memory.told[1] == key
     if same and (memory.publish_again_at is None or now < memory.publish_again_at):
@@ -241,11 +247,40 @@ async def _publish(
     memory.trouble.pop("traffic", None)
 
 
+def _rotation(
+    step: Step,
+    before: tuple[Step, Rotation] | None,
+    leaving: AbstractSet[ReplicaId],
+    now: datetime,
+) -> Rotation:
+    """The last answer again where nothing has changed and no newcomer has got older by a step."""
+    if before is not None and before[0] is step:
+        again_at = before[1].look_again_at
+        if again_at is None or now < again_at:
+            return before[1]
+    staying = [r for r in step.replicas if r.in_rotation and r.id not in leaving]
+    return share_out(step.desired, staying, hosts=step.hosts, now=now)
+
+
 def _told(share: Share) -> tuple[object, ...]:
     """All of a share that Envoy hears of."""
     process = share.replica.process
     where = (process.replica, process.incarnation, process.address, process.port)
     return (*where, share.weight, share.near)
+
+
+async def _tell(world: World, memory: Memory, desired: Desired) -> None:
+    """Say to running services what they shall do differently, before new ones begin."""
+    wishes = desired.services.items()
+    words = {name: wish.controls for name, wish in wishes if wish.controls != Controls()}
+    try:
+        await world.engine.tell(words, world.epoch)
+    except StaleEpochError:
+        raise  # not ours to speak any more
+    except EngineError as error:
+        memory.trouble["tell"] = str(error)
+        return
+    memory.trouble.pop("tell", None)
 
 
 async def _act(world: World, actions: Sequence[Action]) -> tuple[Outcome, ...]:

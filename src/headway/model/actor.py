@@ -1,7 +1,10 @@
-"""Who acts, and in which role."""
+"""Who acts, in which role, and within which limits."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from headway.model.ids import EnvironmentId
 
 
 class Role(StrEnum):
@@ -11,9 +14,30 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Limits within a role. None is no limit; an empty set allows nothing."""
+
+    places: frozenset[str] | None = None  # "search" (all its environments), "search/test"
+    verbs: frozenset[str] | None = None
+    until: datetime | None = None
+
+    def covers(self, environment: EnvironmentId | None) -> bool:
+        """None is the machine as a whole, which no place contains."""
+        if self.places is None:
+            return True
+        return environment is not None and not self.places.isdisjoint(
+            {str(environment.site), str(environment)}
+        )
+
+
+UNLIMITED = Scope()
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     name: str  # "root", "token:ci", "headway"
     role: Role
+    scope: Scope = UNLIMITED
 
 
 HEADWAY = Actor("headway", Role.ADMIN)  # the loop itself

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from headway.model.ids import EnvironmentId, ReplicaId, ServiceName
 from headway.model.release import Launch, Release
-from headway.model.site import Entry, Service
+from headway.model.site import DescribedHost, Entry, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,4 @@ class Desired:
     arrows: tuple[Arrow, ...]
     entry: Entry | None  # its port is always set here; None when the environment is going down
     latency_budget_s: float | None = None
+    hosts: tuple[DescribedHost, ...] = ()  # (): this machine is one host; Envoy is on the first

@@ -7,7 +7,7 @@ from headway.model.ids import HostName
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The local engine reports exactly one; placement never assumes so."""
+    """The local engine reports this machine, or the places that it is described to consist of."""
 
     name: HostName
     zone: str

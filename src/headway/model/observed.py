@@ -27,6 +27,7 @@ class Probe:
     since: datetime  # when `ok` last changed
     tries: int  # probes since then
     first_ok_at: datetime | None  # None: has never been healthy
+    away_s: float = 0.0  # how long the last "no" after a first "yes" lasted, once it is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Process:
     probe: Probe | None = None
     connections: int | None = None  # open connections to its port; only counted while draining
     objection: str = ""  # why the engine will not let it serve: "listens on 0.0.0.0:8080"
+    has_control: bool = True  # was given `$HW_CONTROL`: it can be told something while it runs
 
 
 class Phase(StrEnum):

@@ -47,12 +47,15 @@ class DrainReplica:
     started_before: datetime
 
 
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
 @dataclass(frozen=True, slots=True)
 class LogAt:
     """The service logs at this level; back to its own when the override ends."""
 
     service: ServiceName
-    level: str  # "debug"
+    level: str  # one of LOG_LEVELS; "": its own, whatever was wished before
 
 
 Change = ScaleTo | RestartBefore | DrainReplica | LogAt

@@ -138,7 +138,7 @@ class DescribedHost:
 
     name: HostName
     zone: str
-    weight: float | None = None  # share of traffic under weighted balancing; None: its cores
+    weight: float | None = None  # compared with the other hosts'; None: 1
 
 
 @dataclass(frozen=True, slots=True)

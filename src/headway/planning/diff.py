@@ -34,6 +34,7 @@ class Difference:
 
 NO_RESTART = "no restart"
 ENVOY = "Envoy only, no restart"
+MOVES = "replicas on hosts that leave are replaced elsewhere, one safe step at a time"
 
 
 def diff(before: Desired | None, after: Desired) -> tuple[Difference, ...]:
@@ -60,6 +61,9 @@ def _site(before: Desired | None, after: Desired) -> Iterator[Difference]:
     for what, (was, becomes) in facts.items():
         if was != becomes:
             yield Difference(Kind.CHANGED, "site", what, was, becomes, ENVOY)
+    if before.hosts != after.hosts:
+        was, becomes = _hosts(before), _hosts(after)
+        yield Difference(Kind.CHANGED, "site", "hosts", was, becomes, MOVES)
 
 
 def _entry(desired: Desired) -> str:
@@ -113,7 +117,7 @@ RELEASE_KEYS = {
     "run",
     "secrets",
 }
-ENVOY_KEYS = {"balance", "calls", "health", "overload", "protocol"}
+ENVOY_KEYS = {"balance", "calls", "hash", "health", "overload", "protocol", "slow_start", "weight"}
 
 
 def _kind(what: str, was: Mapping[str, str], becomes: Mapping[str, str]) -> Kind:
@@ -160,8 +164,15 @@ def _described(wish: DesiredService) -> dict[str, str]:
         "health.timeout": _seconds(service.health.timeout_s),
         "health.start": _seconds(service.health.start_s),
         "balance": str(service.balance),
+        "weight": " ".join(f"{weight:g}" for weight in service.weights),
+        "hash": f"{service.hash_key.on} {service.hash_key.name}".strip()
+        if service.hash_key
+        else "",
+        "slow_start": _seconds(service.slow_start_s),
+        "spread": str(service.spread),
         "drain": _seconds(service.drain_s),
         "overload.in_flight": str(service.overload.in_flight),
+        "overload.rate": _rate(service.overload.rate_per_s),
         "resources.cpu": f"{service.resources.cpu:g}" if service.resources.cpu else "",
         "resources.memory": _bytes(service.resources.memory_bytes),
         "directory": wish.launch.directory,
@@ -189,10 +200,23 @@ def _replicas(count: int) -> str:
     return "1 replica" if count == 1 else f"{count} replicas"
 
 
+def _hosts(desired: Desired) -> str:
+    """`a (east), b (west, weight 2)`."""
+    if not desired.hosts:
+        return "this machine"
+    weights = [f", weight {h.weight:g}" if h.weight is not None else "" for h in desired.hosts]
+    named = zip(desired.hosts, weights, strict=True)
+    return ", ".join(f"{host.name} ({host.zone}{weight})" for host, weight in named)
+
+
 def _seconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+
+
+def _rate(per_s: float | None) -> str:
+    return "" if per_s is None else f"{per_s:g}/s"
 
 
 def _bytes(count: int | None) -> str:

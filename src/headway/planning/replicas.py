@@ -22,7 +22,7 @@ from headway.model.ids import HostName, ReplicaId
 from headway.model.observed import ALIVE, Phase, SeenReplica
 from headway.model.plan import Action, Drain, Forget, Plan, Start, Stop, Waiting
 from headway.model.site import Kind
-from headway.planning.place import place
+from headway.planning.place import Crowd, first_to_go, place, surplus
 
 QUIET_S_MIN = 0.3  # Envoy takes an endpoint out within milliseconds; a margin for slow machines
 GIVEN_UP_GRACE_S = 1.0  # what has failed has nothing in flight that is worth waiting for
@@ -38,9 +38,11 @@ def plan_service(
 ) -> Plan:
     """Compare what should run with what was seen; decide what to do next, and why not more."""
     replicas = sorted(seen, key=slot)  # same input, same plan, whatever the order
-    ended, ended_waiting = _finish(desired, replicas, routed, now)
-    drained, drained_waiting = _drain_unwanted(desired, replicas)
-    started, started_waiting = _start_missing(desired, replicas, hosts, now)
+    occupied = [r for r in replicas if _occupies_slot(desired, r, hosts)]
+    beyond = surplus(desired.service, occupied, hosts, keep_count=desired.count, worth=_worth)
+    ended, ended_waiting = _finish(desired, replicas, hosts, routed, now)
+    drained, drained_waiting = _drain_unwanted(desired, replicas, beyond, hosts)
+    started, started_waiting = _start_missing(desired, replicas, occupied, beyond, hosts, now)
     waiting = (*ended_waiting, *drained_waiting, *started_waiting)
     return Plan(
         actions=(*ended, *drained, *started),
@@ -55,16 +57,20 @@ def slot(replica: SeenReplica) -> tuple[int, str]:
     return (int(number) if number.isdecimal() else 0, replica.id)
 
 
-def _worth_keeping(replica: SeenReplica) -> tuple[int, tuple[int, str]]:
-    """What serves first, then what may serve soon; what has failed costs nothing to lose."""
+def _worth(replica: SeenReplica) -> int:
+    """Lower is worth more: what serves, then what may serve soon; what has failed costs nothing."""
     rank = {Phase.READY: 0, Phase.DONE: 0, Phase.STARTING: 1, Phase.UNREADY: 1}
-    return rank.get(replica.phase, 2), slot(replica)
+    return rank.get(replica.phase, 2)
 
 
-def is_current(desired: DesiredService, replica: SeenReplica) -> bool:
-    """Is this a life that we want to keep: right release, not restarted away, not drained away?"""
+def is_current(desired: DesiredService, replica: SeenReplica, hosts: Sequence[Host]) -> bool:
+    """Is this a life that we want to keep: right release, on one of the site's hosts, not
+    restarted away, not drained away?
+    """
     process = replica.process
     if process.release != desired.release.id:
+        return False
+    if all(process.host != host.name for host in hosts):
         return False
     if desired.restart_before is not None and process.started_at < desired.restart_before:
         return False
@@ -73,9 +79,9 @@ def is_current(desired: DesiredService, replica: SeenReplica) -> bool:
     )
 
 
-def _occupies_slot(desired: DesiredService, replica: SeenReplica) -> bool:
+def _occupies_slot(desired: DesiredService, replica: SeenReplica, hosts: Sequence[Host]) -> bool:
     """Does it stand for one of the `count` replicas, now or after its next start?"""
-    if not is_current(desired, replica):
+    if not is_current(desired, replica, hosts):
         return False
     if replica.phase is Phase.DONE:
         return desired.service.kind is Kind.JOB
@@ -85,6 +91,7 @@ def _occupies_slot(desired: DesiredService, replica: SeenReplica) -> bool:
 def _finish(
     desired: DesiredService,
     replicas: Sequence[SeenReplica],
+    hosts: Sequence[Host],
     routed: AbstractSet[ReplicaId],
     now: datetime,
 ) -> tuple[list[Action], list[str]]:
@@ -97,7 +104,7 @@ def _finish(
             actions.append(
                 Stop(service, replica.id, process.incarnation, GIVEN_UP_GRACE_S, replica.reason)
             )
-        elif process.exit is not None and not _occupies_slot(desired, replica):
+        elif process.exit is not None and not _occupies_slot(desired, replica, hosts):
             actions.append(Forget(service, replica.id, process.incarnation))
         elif replica.phase is Phase.DRAINING:
             quiet = _quiet(desired, replica, routed, now)
@@ -129,22 +136,29 @@ def _quiet(
 
 
 def _drain_unwanted(
-    desired: DesiredService, replicas: Sequence[SeenReplica]
+    desired: DesiredService,
+    replicas: Sequence[SeenReplica],
+    beyond: Sequence[SeenReplica],
+    hosts: Sequence[Host],
 ) -> tuple[list[Action], list[str]]:
     """Drain old lives, then surplus; spend only the ready capacity we can spare."""
     active = [r for r in replicas if r.phase in ALIVE]
-    outdated = [r for r in active if not is_current(desired, r)]
-    occupied = [r for r in replicas if _occupies_slot(desired, r)]
-    keep_first = sorted(occupied, key=_worth_keeping)
-    surplus = [r for r in keep_first[desired.count :] if r.phase in ALIVE]
-    over = [r for r in keep_first[desired.count :] if r.process.exit is not None]
+    outdated = [r for r in active if not is_current(desired, r, hosts)]
+    over = [r for r in beyond if r.process.exit is not None]
 
     ready = [r for r in active if r.phase is Phase.READY]
     proven = (
-        desired.count == 0 or desired.surge_max == 0 or any(is_current(desired, r) for r in ready)
+        desired.count == 0
+        or desired.surge_max == 0
+        or any(is_current(desired, r, hosts) for r in ready)
     )
-    free = [r for r in (*outdated, *surplus) if r.phase is not Phase.READY]
-    costly = [r for r in (*outdated, *surplus) if r.phase is Phase.READY]
+    unwanted = (*outdated, *(r for r in beyond if r.phase in ALIVE))
+    free = [r for r in unwanted if r.phase is not Phase.READY]
+    old = [r for r in outdated if r.phase is Phase.READY]
+    costly = [
+        *first_to_go(desired.service, old, hosts, among=active),
+        *(r for r in beyond if r.phase is Phase.READY),
+    ]
     # Beyond `count` they give way in any case; if they did not, there might be no room for a proof.
     needed = desired.ready_min if proven else desired.count
     spare_count = max(0, len(ready) - needed)
@@ -156,16 +170,19 @@ def _drain_unwanted(
     waiting = [f"{r.id} is kept: {why_not}" for r in costly[spare_count:]]
     name = desired.service.name
     drains = [
-        Drain(name, r.id, r.process.incarnation, _why_unwanted(desired, r))
+        Drain(name, r.id, r.process.incarnation, _why_unwanted(desired, r, hosts))
         for r in (*free, *costly[:spare_count])
     ]
     return [*drains, *(Forget(name, r.id, r.process.incarnation) for r in over)], waiting
 
 
-def _why_unwanted(desired: DesiredService, replica: SeenReplica) -> str:
-    if replica.process.release != desired.release.id:
-        return f"{replica.process.release} gives way to {desired.release.id}"
-    if not is_current(desired, replica):
+def _why_unwanted(desired: DesiredService, replica: SeenReplica, hosts: Sequence[Host]) -> str:
+    process = replica.process
+    if process.release != desired.release.id:
+        return f"{process.release} gives way to {desired.release.id}"
+    if all(process.host != host.name for host in hosts):
+        return f"host {process.host} is not described any more"
+    if not is_current(desired, replica, hosts):
         return "asked by a person"
     return f"only {desired.count} wanted"
 
@@ -173,14 +190,16 @@ def _why_unwanted(desired: DesiredService, replica: SeenReplica) -> str:
 def _start_missing(
     desired: DesiredService,
     replicas: Sequence[SeenReplica],
+    occupied: Sequence[SeenReplica],
+    beyond: Sequence[SeenReplica],
     hosts: Sequence[Host],
     now: datetime,
 ) -> tuple[list[Action], list[str]]:
     """Start again what failed, when its time has come, then what is missing; within `surge_max`."""
-    occupied = [r for r in replicas if _occupies_slot(desired, r)]
-    running_count = sum(r.process.exit is None for r in replicas)
-    room_count = max(0, desired.count + desired.surge_max - running_count)
-    wanted = sorted(occupied, key=_worth_keeping)[: desired.count]
+    running = [r for r in replicas if r.process.exit is None]
+    room_count = max(0, desired.count + desired.surge_max - len(running))
+    leaving = {r.id for r in beyond}
+    wanted = [r for r in occupied if r.id not in leaving]
     ended = [r for r in wanted if r.phase is Phase.FAILED and r.process.exit is not None]
     due = [r for r in ended if r.retry_at is None or r.retry_at <= now]
     waiting = [f"{r.id} restarts {_later(r, now)}: {r.reason}" for r in ended if r not in due]
@@ -190,16 +209,33 @@ def _start_missing(
     names = (ReplicaId(f"{desired.service.name}-{number}") for number in count(1))
     fresh = list(islice((name for name in names if name not in taken), missing_count))
 
-    load = _load(replicas)
-    starts: list[Action] = []
-    for again in due[:room_count]:
-        starts.append(_start(desired, again.id, hosts, load, after=again))
-    for name in fresh[: max(0, room_count - len(starts))]:
-        starts.append(_start(desired, name, hosts, load, after=None))
+    again: list[tuple[ReplicaId, SeenReplica | None]] = [(r.id, r) for r in due]
+    to_start = [*again, *((name, None) for name in fresh)][:room_count]
+    starts = _placed(desired, to_start, replicas, wanted, hosts)
     late_count = len(due) + len(fresh) - len(starts)
     if late_count:
         waiting.append(f"{late_count} more start when others have ended")
     return starts, waiting
+
+
+def _placed(
+    desired: DesiredService,
+    to_start: Iterable[tuple[ReplicaId, SeenReplica | None]],
+    replicas: Iterable[SeenReplica],
+    wanted: Iterable[SeenReplica],
+    hosts: Sequence[Host],
+) -> list[Action]:
+    """Each where there is most room; those that leave already or have ended take none."""
+    service = desired.service
+    crowd = Crowd(service, hosts, (r.process.host for r in replicas if r.phase in ALIVE))
+    staying = Crowd(service, hosts, (r.process.host for r in wanted if r.phase in ALIVE))
+    starts: list[Action] = []
+    for name, before in to_start:
+        host = place(hosts, crowd, staying).name
+        crowd.add(host)
+        staying.add(host)
+        starts.append(_start(desired, name, host, after=before))
+    return starts
 
 
 def _later(replica: SeenReplica, now: datetime) -> str:
@@ -208,24 +244,9 @@ def _later(replica: SeenReplica, now: datetime) -> str:
     return f"in {wait_s:.1f} s (attempt {replica.next_attempt + 1})"
 
 
-def _load(replicas: Sequence[SeenReplica]) -> dict[HostName, int]:
-    load: dict[HostName, int] = {}
-    for replica in replicas:
-        if replica.process.exit is None:
-            load[replica.process.host] = load.get(replica.process.host, 0) + 1
-    return load
-
-
 def _start(
-    desired: DesiredService,
-    name: ReplicaId,
-    hosts: Sequence[Host],
-    load: dict[HostName, int],
-    *,
-    after: SeenReplica | None,
+    desired: DesiredService, name: ReplicaId, host: HostName, *, after: SeenReplica | None
 ) -> Start:
-    host = place(hosts, load).name
-    load[host] = load.get(host, 0) + 1
     return Start(
         service=desired.service.name,
         replica=name,

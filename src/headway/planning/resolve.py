@@ -85,7 +85,8 @@ def _apply(service: DesiredService, override: Override) -> DesiredService:
         case DrainReplica(replica=replica, started_before=before):
             return replace(service, drained=service.drained | {(replica, before)})
         case LogAt(level=level):
-            return replace(service, controls=Controls(level, override.expires_at))
+            controls = Controls(level, override.expires_at) if level else Controls()
+            return replace(service, controls=controls)
 
 
 def _scaled_by_hand(service: DesiredService, count: int) -> DesiredService:
@@ -105,6 +106,6 @@ def _sentence(override: Override) -> str:
         case DrainReplica(replica=replica):
             what = f"{replica} drained"
         case LogAt(level=level):
-            what = f"log level {level}"
+            what = f"log level {level or 'its own'}"
     why = f": {override.reason}" if override.reason else ""
     return f"{what} by {override.author} until {override.expires_at:%Y-%m-%d %H:%M %Z}{why}"

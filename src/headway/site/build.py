@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from headway.model.ids import PRODUCTION, EnvironmentName, ServiceName, SiteName
+from headway.model.ids import PRODUCTION, EnvironmentName, HostName, ServiceName, SiteName
 from headway.model.site import (
+    Balance,
     Call,
+    DescribedHost,
     Entry,
     Expect,
     Health,
@@ -71,6 +73,10 @@ def build(site: SiteShape, environment: EnvironmentName, overridden: frozenset[P
         services=services,
         latency_budget_s=site.latency_budget,
         secrets=secrets,
+        hosts=tuple(
+            DescribedHost(HostName(name), zone=host.zone or name, weight=host.weight)
+            for name, host in sorted(site.hosts.items())
+        ),
     )
 
 
@@ -99,9 +105,13 @@ def _service(name: str, service: ServiceShape, owner: str, overridden: frozenset
         surge_max=size.surge_max,
         health=_health(service.health, service.protocol),
         balance=service.balance,
+        weights=(service.weight or ()) if service.balance is Balance.WEIGHTED else (),
+        hash_key=service.hash if service.balance is Balance.HASH else None,
+        slow_start_s=service.slow_start,
+        spread=service.spread,
         calls=tuple(calls),
         drain_s=service.drain,
-        overload=Overload(in_flight=service.overload.in_flight),
+        overload=Overload(in_flight=service.overload.in_flight, rate_per_s=service.overload.rate),
         resources=Resources(cpu=service.resources.cpu, memory_bytes=service.resources.memory),
         env=dict(sorted(service.env.items())),
         files=tuple(sorted(set(service.files))),

@@ -7,17 +7,16 @@ from headway.model.ids import PRODUCTION
 from headway.model.site import Expect, Kind
 from headway.site import limits
 from headway.site.build import SPEAKS_NO_HTTP, entry_port
+from headway.site.check_balance import BALANCE_RULES
 from headway.site.check_calls import CALL_RULES
 from headway.site.check_names import NAME_RULES
 from headway.site.described import Described
+from headway.site.environments import USELESS_FOR_JOBS
 from headway.site.finding import Finding
 from headway.site.problem import quoted
 from headway.site.secret import mentions_secret
 from headway.site.tree import Path, Scalar, walk
 from headway.site.values import one_of
-
-# Said of a job, these would be ignored; so they are refused.
-USELESS_FOR_JOBS = ("health", "balance", "ready_min", "overload")
 
 
 def check(described: Described) -> Iterator[Finding]:
@@ -39,6 +38,10 @@ def check_limits(described: Described) -> Iterator[Finding]:
     if environment_count > limits.ENVIRONMENTS_MAX:
         message = f"{environment_count} environments; at most {limits.ENVIRONMENTS_MAX} are allowed"
         yield Finding("HW052", ("environments",), message, "remove those that nobody starts")
+    host_count = len(described.site.hosts)
+    if host_count > limits.HOSTS_MAX:
+        message = f"{host_count} hosts; at most {limits.HOSTS_MAX} are allowed"
+        yield Finding("HW052", ("hosts",), message, "all of them are places on this machine")
 
 
 def check_entry(described: Described) -> Iterator[Finding]:
@@ -143,6 +146,7 @@ RULES: tuple[Callable[[Described], Iterator[Finding]], ...] = (
     check_sizes,
     check_jobs,
     check_health,
+    *BALANCE_RULES,
     *CALL_RULES,
     check_secret_sources,
     check_secrets_stay_hidden,

@@ -1,7 +1,7 @@
 """Names: of the site, its services, environments, secrets and variables."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from headway.site.described import Described
 from headway.site.environments import RESERVED_NAMES
@@ -29,16 +29,29 @@ def check_service_names(described: Described) -> Iterator[Finding]:
             message = f"`{name}` cannot be the name of a service"
             help_ = "it begins paths of `environments`; give the service another name"
             yield Finding("HW024", path, message, help_, on_key=True)
-        slot = _SLOT.match(name)
-        if slot and slot.group(1) in services:
-            message = f"`{name}` is what a replica of `{slot.group(1)}` is called"
+        if is_like_a_replica(name, services):
+            message = f"`{name}` is what a replica of `{name.rpartition('-')[0]}` is called"
             help_ = "give the service a name that does not end in a number"
             yield Finding("HW049", path, message, help_, on_key=True)
+
+
+def is_like_a_replica(name: str, services: Container[str]) -> bool:
+    """`frontend-2` beside `frontend`."""
+    slot = _SLOT.match(name)
+    return slot is not None and slot.group(1) in services
 
 
 def check_environment_names(described: Described) -> Iterator[Finding]:
     for name in described.site.environments:
         yield from _named(name, "environment", ("environments", name), on_key=True)
+
+
+def check_host_names(described: Described) -> Iterator[Finding]:
+    for name, host in described.site.hosts.items():
+        yield from _named(name, "host", ("hosts", name), on_key=True)
+        path = ("hosts", name, "zone")
+        if host.zone is not None and described.is_sound(*path):
+            yield from _named(host.zone, "zone", path)
 
 
 def check_secret_names(described: Described) -> Iterator[Finding]:
@@ -74,6 +87,7 @@ NAME_RULES = (
     check_site_name,
     check_service_names,
     check_environment_names,
+    check_host_names,
     check_secret_names,
     check_variable_names,
 )

@@ -8,6 +8,7 @@ something.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headway.model.site import Kind
 from headway.site import later, limits
 from headway.site.finding import Finding, from_refused
 from headway.site.problem import quoted
@@ -17,9 +18,20 @@ from headway.site.tree import Mapping, Node, Path, Scalar
 from headway.site.values import one_of
 
 EVERY_SERVICE = "*"
-SITE_KEYS = ("latency_budget", "owner")
+SITE_KEYS = ("latency_budget", "owner", "hosts")
+# Said of a job, these would be ignored; so they are refused, and `*` leaves jobs out.
+USELESS_FOR_JOBS = (
+    "health",
+    "balance",
+    "hash",
+    "weight",
+    "slow_start",
+    "spread",
+    "ready_min",
+    "overload",
+)
 # First words of paths; a service may not take their place.
-RESERVED_NAMES = frozenset({"entry", "owner", "secrets"})
+RESERVED_NAMES = frozenset({"entry", "hosts", "owner", "secrets"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ def apply(root: Mapping, environment: str) -> Applied:
 def check_paths(root: Mapping) -> Iterator[Finding]:
     """Every path of every environment must match something, and not too much."""
     for environment in declared(root)[: limits.ENVIRONMENTS_MAX]:
-        for key, _ in _overrides(root, environment):
+        for key, _ in overrides(root, environment):
             try:
                 targets(root, key.text)
             except Refused as refused:
@@ -94,6 +106,13 @@ def targets(root: Mapping, text: str) -> tuple[Path, ...]:
         return (("secrets", ".".join(rest)),)
     if first == "entry":
         return (("entry", *_inside(("entry",), rest, text)),)
+    if first == "hosts":
+        return (_host(root, rest, text),)
+    return _in_services(root, first, rest, text)
+
+
+def _in_services(root: Mapping, first: str, rest: list[str], text: str) -> tuple[Path, ...]:
+    """The same for `<service>.<key>…` and `*.<key>…`."""
     services = root.get("services")
     named = {k.text: v for k, v in services.entries} if isinstance(services, Mapping) else {}
     if first != EVERY_SERVICE and first not in named:
@@ -101,12 +120,32 @@ def targets(root: Mapping, text: str) -> tuple[Path, ...]:
         raise Refused("HW050", message, one_of(first, [*named, EVERY_SERVICE, "entry"]))
     chosen = named if first == EVERY_SERVICE else {first: named[first]}
     inside = _inside(("services", first), rest, text)
+    if first == EVERY_SERVICE and inside[0] in USELESS_FOR_JOBS:
+        chosen = {n: s for n, s in chosen.items() if not _is_job(s)}
+        if not chosen:
+            message = f"{quoted(text)} matches nothing: every service is a job"
+            raise Refused("HW050", message, "remove it; jobs run once and get no traffic")
     if inside[0] == "calls":
         chosen = {n: s for n, s in chosen.items() if _calls(s, rest[1:2])}
     if not chosen:
         message = f"{quoted(text)} matches nothing: no such call is described"
         raise Refused("HW050", message, "describe the call in the service, then its size here")
     return tuple(("services", name, *inside) for name in chosen)
+
+
+def _host(root: Mapping, rest: list[str], text: str) -> Path:
+    hosts = root.get("hosts")
+    named = [key.text for key, _ in hosts.entries] if isinstance(hosts, Mapping) else []
+    if rest[0] not in named:
+        message = f"{quoted(text)} matches nothing: no host is called {quoted(rest[0])}"
+        help_ = one_of(rest[0], named) if named else "describe it at the top, or override `hosts`"
+        raise Refused("HW050", message, help_)
+    return ("hosts", rest[0], *_inside(("hosts", rest[0]), rest[1:], text))
+
+
+def _is_job(service: Node) -> bool:
+    kind = service.get("kind") if isinstance(service, Mapping) else None
+    return isinstance(kind, Scalar) and kind.text == Kind.JOB
 
 
 def _longer_path(text: str) -> str:
@@ -147,14 +186,15 @@ def _calls(service: Node, callee: list[str]) -> bool:
     return not callee or (isinstance(calls, Mapping) and calls.get(callee[0]) is not None)
 
 
-def _overrides(root: Mapping, environment: str) -> tuple[tuple[Scalar, Node], ...]:
+def overrides(root: Mapping, environment: str) -> tuple[tuple[Scalar, Node], ...]:
+    """The lines of one environment."""
     environments = root.get("environments")
     found = environments.get(environment) if isinstance(environments, Mapping) else None
     return found.entries if isinstance(found, Mapping) else ()
 
 
 def _changes(root: Mapping, environment: str) -> Iterator[_Change]:
-    for key, value in _overrides(root, environment):
+    for key, value in overrides(root, environment):
         try:
             paths = targets(root, key.text)
         except Refused:

@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
-from headway.model.site import Expect, Health, Kind, Service, Site
-from headway.site.values import spell_duration, spell_size
+from headway.model.site import DescribedHost, Expect, HashKey, Health, Kind, Service, Site
+from headway.site.hashing import BARE
+from headway.site.shape import ServiceShape
+from headway.site.values import spell_duration, spell_rate, spell_size
 
 
 def expand(site: Site) -> str:
@@ -20,6 +22,8 @@ def expand(site: Site) -> str:
     told: dict[str, Any] = {"headway": 1, "site": site.name, "owner": site.owner, "entry": entry}
     if site.latency_budget_s is not None:
         told["latency_budget"] = spell_duration(site.latency_budget_s)
+    if site.hosts:
+        told["hosts"] = {str(host.name): _host(host) for host in site.hosts}
     told["services"] = {str(name): _service(s) for name, s in site.services.items()}
     secrets = {
         name: {"file": source.file} if source.file else {"exec": list(source.command)}
@@ -48,10 +52,37 @@ def _service(service: Service) -> dict[str, Any]:
         told |= {
             "ready_min": service.ready_min,
             "health": _health(service.health),
-            "balance": str(service.balance),
-            "overload": {"in_flight": service.overload.in_flight},
+            **_sharing(service),
+            "overload": _overload(service),
         }
-    return told
+    return {key: told[key] for key in ServiceShape.model_fields if key in told}
+
+
+def _sharing(service: Service) -> dict[str, Any]:
+    told: dict[str, Any] = {"balance": str(service.balance)}
+    if service.hash_key is not None:
+        told["hash"] = _hash(service.hash_key)
+    if service.weights:
+        told["weight"] = list(service.weights)
+    return told | {
+        "slow_start": spell_duration(service.slow_start_s),
+        "spread": str(service.spread),
+    }
+
+
+def _hash(key: HashKey) -> str | dict[str, str]:
+    return str(key.on) if key.on in BARE else {str(key.on): key.name}
+
+
+def _overload(service: Service) -> dict[str, Any]:
+    rate_per_s = service.overload.rate_per_s
+    rate = {} if rate_per_s is None else {"rate": spell_rate(rate_per_s)}
+    return {"in_flight": service.overload.in_flight, **rate}
+
+
+def _host(host: DescribedHost) -> dict[str, Any]:
+    weight = {} if host.weight is None else {"weight": host.weight}
+    return {"zone": host.zone, **weight}
 
 
 def _call(deadline_s: float | None, optional: bool) -> dict[str, Any]:

@@ -5,10 +5,11 @@ Light to import: the command line shows an explanation without reading any descr
 
 from headway.site.explain_relations import RELATIONS
 from headway.site.explain_text import TEXT
+from headway.site.explain_traffic import TRAFFIC
 from headway.site.explain_values import VALUES
 from headway.site.explanation import Explanation
 
-EXPLANATIONS = {e.code: e for e in (*TEXT, *VALUES, *RELATIONS)}
+EXPLANATIONS = {e.code: e for e in (*TEXT, *VALUES, *RELATIONS, *TRAFFIC)}
 
 EXAMPLE_LINES_MAX = 12
 

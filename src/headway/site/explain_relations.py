@@ -100,7 +100,8 @@ RELATIONS = (
         "HW050",
         "an override that matches nothing",
         "A path of an environment was meant to change something: `<service>.<key>`, "
-        "`*.<key>` for every service, `entry.<key>`, `latency_budget`, `owner`, `secrets.<name>`.",
+        "`*.<key>` for every service, `entry.<key>`, `latency_budget`, `owner`, `hosts` or "
+        "`secrets.<name>`.",
         _GOOD + 'environments:\n  test: {"fronted.replicas": 1}\n',
         _GOOD + 'environments:\n  test: {"frontend.replicas": 1}\n',
     ),
@@ -115,7 +116,7 @@ RELATIONS = (
     Explanation(
         "HW052",
         "too many",
-        "One site has at most 500 services and 20 environments.",
+        "One site has at most 500 services, 20 environments and 100 hosts.",
         _GOOD + "environments:\n" + "".join(f"  person-{n}: {{}}\n" for n in range(21)),
         _GOOD + "environments:\n  person-1: {}\n",
     ),

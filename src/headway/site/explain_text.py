@@ -106,7 +106,7 @@ TEXT = (
         "not supported yet",
         "The format has room for this, and this version of Headway cannot do it. It is refused "
         "rather than ignored; the help says what is so until then.",
-        service(_RUN, "slow_start: 10s"),
+        service(_RUN, "tree: {shards: 4}"),
         _GOOD,
     ),
     Explanation(

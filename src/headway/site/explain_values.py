@@ -1,4 +1,4 @@
-"""Explanations of HW020 to HW035: single values."""
+"""Explanations of HW020 to HW036: single values."""
 
 from headway.site.explanation import HEAD, Explanation, service, with_services
 
@@ -126,5 +126,13 @@ VALUES = (
         'default; `""` is an empty text.',
         service(_RUN, "replicas:"),
         service(_RUN, "replicas: 2"),
+    ),
+    Explanation(
+        "HW036",
+        "not a rate",
+        "So many in what time? 100 was a second to one and a minute to the other: "
+        "write `/s`, `/m` or `/h`.",
+        service(_RUN, "overload: {rate: 2000}"),
+        service(_RUN, "overload: {rate: 2000/s}"),
     ),
 )

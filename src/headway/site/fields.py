@@ -6,24 +6,31 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
-from headway.model.site import Balance, Expect, Kind, Protocol
+from headway.model.site import Balance, Expect, HashKey, Kind, Protocol, Spread
 from headway.site import later, limits
 from headway.site.command import read_command
+from headway.site.hashing import NAME_OF_FIELD_PATTERN, NAMED, read_hash, read_weights
 from headway.site.paths import read_any_path, read_file_path, read_url_path
 from headway.site.refused import Refused
 from headway.site.secret import check_references
 from headway.site.tree import Data, Scalar
 from headway.site.values import (
     DURATION_PATTERN,
+    NAME_PATTERN,
+    RATE_PATTERN,
     SIZE_PATTERN,
+    WEIGHT_MAX,
+    WEIGHT_MIN,
     choice,
     cores,
     count,
     duration,
+    read_rate,
     read_size,
     read_switch,
     read_text,
     read_words,
+    weight,
 )
 
 _HOUR_S = 3600.0
@@ -78,14 +85,30 @@ def _word_schema(options: type[StrEnum]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": words + same})
 
 
-_TEXT = WithJsonSchema({"type": "string", "minLength": 1})
+_SAYS_SOMETHING = {"type": "string", "pattern": r"\S"}
+_TEXT = WithJsonSchema(_SAYS_SOMETHING)
+_NAME = WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})
 _DURATION = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN})
 _SIZE = WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})
+_RATE = WithJsonSchema({"type": "string", "pattern": RATE_PATTERN})
+_WEIGHT = {"type": "number", "minimum": WEIGHT_MIN, "maximum": WEIGHT_MAX}
+_WEIGHTS = WithJsonSchema({"type": "array", "items": _WEIGHT, "minItems": 1})
+_TOKEN = {"type": "string", "pattern": NAME_OF_FIELD_PATTERN}
+_HASH_NAMED = {
+    "type": "object",
+    "properties": {str(on): _TOKEN for on in NAMED},
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+_HASH = WithJsonSchema({"oneOf": [{"type": "string", "enum": ["path", "source"]}, _HASH_NAMED]})
 _ARGUMENTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-_COMMAND = WithJsonSchema({"oneOf": [{"type": "string", "minLength": 1}, _ARGUMENTS]})
+_COMMAND = WithJsonSchema({"oneOf": [_SAYS_SOMETHING, _ARGUMENTS]})
 
 Version = Annotated[int, PlainValidator(_read_version), WithJsonSchema({"const": 1})]
 Words = Annotated[str, PlainValidator(read_words), _TEXT]
+# How a name is spelt is checked with all other names, in `check_names.py`.
+Name = Annotated[str, PlainValidator(read_words), _NAME]
 Switch = Annotated[bool, PlainValidator(read_switch), WithJsonSchema({"type": "boolean"})]
 Command = Annotated[tuple[str, ...], PlainValidator(read_command), _COMMAND]
 Variable = Annotated[
@@ -114,6 +137,13 @@ CheckTime = Annotated[float, PlainValidator(duration(0.01, 60, example="80ms")),
 StartTime = Annotated[float, PlainValidator(duration(0.1, _HOUR_S, example="30s")), _DURATION]
 Deadline = Annotated[float, PlainValidator(duration(0.001, _HOUR_S, example="150ms")), _DURATION]
 DrainTime = Annotated[float, PlainValidator(duration(0, _HOUR_S, example="5s")), _DURATION]
+SlowStart = Annotated[
+    float, PlainValidator(duration(0, limits.SLOW_START_S_MAX, example="10s")), _DURATION
+]
+Rate = Annotated[float, PlainValidator(read_rate), _RATE]
+Weight = Annotated[float, PlainValidator(weight), WithJsonSchema(_WEIGHT)]
+Weights = Annotated[tuple[float, ...], PlainValidator(read_weights), _WEIGHTS]
+Hash = Annotated[HashKey, PlainValidator(read_hash), _HASH]
 
 KindWord = Annotated[Kind, PlainValidator(_word_of("kind", Kind)), _word_schema(Kind)]
 ProtocolWord = Annotated[
@@ -123,5 +153,6 @@ BalanceWord = Annotated[
     Balance, PlainValidator(_word_of("balance", Balance)), _word_schema(Balance)
 ]
 ExpectWord = Annotated[Expect, PlainValidator(_word_of("expect", Expect)), _word_schema(Expect)]
+SpreadWord = Annotated[Spread, PlainValidator(_word_of("spread", Spread)), _word_schema(Spread)]
 
 AbsentIsEmpty = BeforeValidator(_empty_if_absent)

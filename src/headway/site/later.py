@@ -13,7 +13,6 @@ KEYS: dict[str, dict[str, str]] = {
         "flags": "flags are not served yet",
         "probes": "probes from outside are not made yet; every replica is checked by `health`",
         "schedules": "nothing runs by the calendar yet; `kind: job` runs once",
-        "hosts": "every replica runs on this machine",
         "release": "replicas are replaced in the rolling way, within `ready_min` and `surge_max`",
         "scaling": "change `replicas`, or use `headway scale`",
         "degrade": "mark calls that may fail with `optional: true`",
@@ -24,16 +23,12 @@ KEYS: dict[str, dict[str, str]] = {
         "check": "run your checks before `headway up`",
         "test": "a replica gets traffic when its `health` says yes",
         "tree": "describe each level as a service of its own",
-        "slow_start": "how fast a newcomer gets its share cannot be set yet",
         "release": "replicas are replaced in the rolling way, within `ready_min` and `surge_max`",
-        "spread": "every replica runs on this machine",
         "degrade": "mark calls that may fail with `optional: true`",
         "slo": "objectives are not measured yet",
         "probes": "every replica is checked by `health`",
         "alerts": "alerts are not evaluated yet; `headway status` shows what is wrong",
         "flags": "flags are not served yet",
-        "weight": "shares cannot be set yet",
-        "hash": "requests go to the least loaded replica",
         "schedule": "nothing runs by the calendar yet; `kind: job` runs once",
         "scaling": "change `replicas`, or use `headway scale`",
         "volume": "data survives in folders of your choice",
@@ -45,38 +40,48 @@ KEYS: dict[str, dict[str, str]] = {
         "hedge": "requests are not sent twice",
         "fallback": "mark the call with `optional: true` and answer without it",
     },
-    "overload": {"rate": "`in_flight` limits what one replica works on at once"},
 }
 
 WORDS: dict[str, dict[str, str]] = {
     "kind": {"state": "run what keeps data outside of Headway, or as one replica"},
-    "balance": {
-        "weighted": "write `round-robin` or `least-loaded`",
-        "hash": "write `round-robin` or `least-loaded`",
-        "random": "write `round-robin` or `least-loaded`",
-    },
+    "balance": {"random": "write `round-robin` or `least-loaded`"},
 }
 REPLICAS_RANGE = "write one number: `replicas: 3`; `headway scale` changes it while running"
 
-# What a service's keys are called elsewhere, and what to write here.
-OTHER_NAMES = {
-    "cmd": "write `run`",
-    "command": "write `run`",
-    "entrypoint": "write `run`",
-    "exec": "write `run`",
-    "environment": "write `env`",
-    "depends_on": "write `calls`; a call may be `optional: true`",
-    "needs": "write `calls`; a call may be `optional: true`",
-    "healthcheck": "write `health`",
-    "health_check": "write `health`",
-    "instances": "write `replicas`",
-    "scale": "write `replicas`",
-    "count": "write `replicas`",
-    "port": "Headway chooses the port and passes it as $PORT",
-    "ports": "Headway chooses the port and passes it as $PORT",
-    "restart": "leave it out; a service that ends is started again",
-    "image": "write in `run` how the program is started; there are no images",
-    "timeout": "write `deadline` in the caller's `calls`, or `timeout` in `health` or `entry`",
+# What keys are called elsewhere, and what to write here: kind of mapping -> key -> remedy.
+OTHER_NAMES: dict[str, dict[str, str]] = {
+    "site": {
+        "name": "write `site`",
+        "budget": "write `latency_budget`",
+        "deadline": "write `latency_budget`",
+        "profiles": "write `environments`",
+        "version": "write `headway: 1`, the version of the format",
+        "port": "write `entry: {service: frontend, port: 8080}`",
+        "ports": "write `entry: {service: frontend, port: 8080}`",
+        "volumes": "leave it out; data survives in folders of your choice",
+        "networks": "leave it out; services of a site reach each other by `calls`",
+        "nodes": "write `hosts`",
+        "zones": "write `hosts: {a: {zone: east}, b: {zone: west}}`",
+    },
+    "service": {
+        "cmd": "write `run`",
+        "command": "write `run`",
+        "entrypoint": "write `run`",
+        "exec": "write `run`",
+        "environment": "write `env`",
+        "depends_on": "write `calls`; a call may be `optional: true`",
+        "needs": "write `calls` for other services, `resources` for cpu and memory",
+        "healthcheck": "write `health`",
+        "health_check": "write `health`",
+        "instances": "write `replicas`",
+        "scale": "write `replicas`",
+        "count": "write `replicas`",
+        "port": "Headway chooses the port and passes it as $PORT",
+        "ports": "Headway chooses the port and passes it as $PORT",
+        "restart": "leave it out; a service that ends is started again",
+        "image": "write in `run` how the program is started; there are no images",
+        "timeout": "write `deadline` in the caller's `calls`, or `timeout` in `health` or `entry`",
+    },
 }
 
 # The same thing under another name.

@@ -8,4 +8,6 @@ SERVICES_MAX = 500
 ENVIRONMENTS_MAX = 20
 CHANGES_MAX = 5_000  # what the overrides of one environment may change
 REPLICAS_MAX = 1_000
+HOSTS_MAX = 100
+SLOW_START_S_MAX = 600.0
 PROBLEMS_MAX = 1_000

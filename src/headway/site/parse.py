@@ -14,6 +14,7 @@ from headway.model.site import Site
 from headway.site import environments, limits
 from headway.site.build import build
 from headway.site.check import check
+from headway.site.check_environments import check_clashes, check_ports
 from headway.site.described import Broken, Described
 from headway.site.finding import Finding, placed
 from headway.site.problem import Problem, Severity, quoted, render
@@ -21,7 +22,9 @@ from headway.site.shaping import shape_site
 from headway.site.tree import Mapping, Scalar, read_tree, to_data
 from headway.site.values import one_of
 
-_ONLY_WHEN_CHOSEN = frozenset({"HW041", "HW046"})  # nobody starts production on a laptop
+_ONLY_WHEN_CHOSEN = frozenset(
+    {"HW041", "HW046", "HW055", "HW057"}
+)  # nobody starts production on a laptop
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,12 @@ def parse(text: str, *, file: str, environment: EnvironmentName = PRODUCTION) ->
         problems = tree.problems[: limits.PROBLEMS_MAX] or [_no_mapping(root)]
         return Parsed(file, text, None, _in_order(problems))
     site, seen = _look(root, environment)
-    general = chain(_unknown_environment(root, environment), environments.check_paths(root))
+    general = chain(
+        _unknown_environment(root, environment),
+        environments.check_paths(root),
+        check_clashes(root),
+        check_ports(root),
+    )
     problems = [
         *tree.problems[: limits.PROBLEMS_MAX],
         *(placed(f, root) for f in islice(general, limits.PROBLEMS_MAX)),

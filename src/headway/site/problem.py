@@ -21,6 +21,16 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A second place of a problem, and what stands there."""
+
+    line: int
+    column: int
+    length: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     code: str  # "HW012"; `headway explain HW012` says more
     line: int  # from 1
@@ -29,6 +39,7 @@ class Problem:
     message: str
     help: str = ""
     severity: Severity = Severity.ERROR
+    also: Label | None = None
 
 
 def render(problems: Sequence[Problem], *, text: str, file: str) -> str:
@@ -67,22 +78,35 @@ def _harmless(character: str) -> str:
 
 
 def _render_one(problem: Problem, lines: Sequence[str], file: str) -> str:
-    number = str(problem.line)
-    width = max(GUTTER_WIDTH_MIN, len(number))
-    source = lines[problem.line - 1] if problem.line <= len(lines) else ""
-    before, marked, after = _crop(source, problem.column - 1, problem.length)
+    also = problem.also
+    lines_shown = (problem.line, also.line if also else 0)
+    width = max(GUTTER_WIDTH_MIN, *(len(str(n)) for n in lines_shown))
     gutter = " " * width
-    caret = "^" * max(1, _columns(marked))
     parts = [
         f"{problem.severity}[{problem.code}]: {printable(problem.message)}",
         f"{gutter}--> {printable(file)}:{problem.line}:{problem.column}",
         f"{gutter} |",
-        f"{number:>{width}} | {before}{marked}{after}".rstrip(),
-        f"{gutter} | {' ' * _columns(before)}{caret}",
+        *_shown(problem, lines, width),
     ]
+    if also:
+        first, carets = _shown(also, lines, width)
+        if also.line != problem.line:
+            parts += [f"{gutter} …", first]
+        parts.append(f"{carets} {printable(also.text)}")
     if problem.help:
         parts.append(f"{gutter} = help: {printable(problem.help)}")
     return "\n".join(parts) + "\n"
+
+
+def _shown(place: Problem | Label, lines: Sequence[str], width: int) -> tuple[str, str]:
+    """The line of a place, and below it the carets."""
+    source = lines[place.line - 1] if place.line <= len(lines) else ""
+    before, marked, after = _crop(source, place.column - 1, place.length)
+    caret = "^" * max(1, _columns(marked))
+    return (
+        f"{place.line:>{width}} | {before}{marked}{after}".rstrip(),
+        f"{' ' * width} | {' ' * _columns(before)}{caret}",
+    )
 
 
 def _crop(source: str, start: int, length: int) -> tuple[str, str, str]:

@@ -5,17 +5,26 @@ Made from the shapes. It says what can be said of single values; `headway check`
 
 from typing import Any
 
+from headway.site.secret import SECRET_PATTERN
 from headway.site.shape import SiteShape
 from headway.site.values import DURATION_PATTERN, NAME_PATTERN, VARIABLE_PATTERN, spell_duration
 
-_NAMED_BY = {"services": NAME_PATTERN, "environments": NAME_PATTERN, "env": VARIABLE_PATTERN}
+_NAMED_BY = {
+    "services": NAME_PATTERN,
+    "environments": NAME_PATTERN,
+    "hosts": NAME_PATTERN,
+    "env": VARIABLE_PATTERN,
+    "secrets": f"^{SECRET_PATTERN}$",
+}
 
 
 def schema() -> dict[str, Any]:
     """The whole schema, as plain JSON."""
     made = SiteShape.model_json_schema(ref_template="#/definitions/{model}")
     definitions = {name: _tidied(d) for name, d in made.pop("$defs").items()}
-    definitions["CallShape"]["type"] = ["object", "null"]  # `index:` alone is a call, too
+    for definition in definitions.values():
+        if "required" not in definition:
+            definition["type"] = ["object", "null"]  # `index:` alone is a call, too
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **_tidied(made),
@@ -45,6 +54,9 @@ def _property(name: str, said: dict[str, Any]) -> dict[str, Any]:
         found = {"allOf": [{"$ref": found.pop("$ref")}], "description": found["description"]}
     if found.get("pattern") == DURATION_PATTERN and "default" in found:
         found["default"] = spell_duration(found["default"])
+    for mapping in (found, found.get("additionalProperties")):
+        if isinstance(mapping, dict) and mapping.get("type") == "object":
+            mapping["type"] = ["object", "null"]  # `calls:` with nothing below
     if name in _NAMED_BY:
         found["propertyNames"] = {"pattern": _NAMED_BY[name]}
     return found

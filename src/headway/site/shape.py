@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from headway.model.site import Balance, Kind, Protocol
+from headway.model.site import Balance, Kind, Protocol, Spread
 from headway.site import fields as f
 from headway.site.refused import Refused
 from headway.site.tree import Scalar
@@ -67,9 +67,12 @@ class OverloadShape(Shape):
     """What one replica takes before more is refused."""
 
     name_in_later: ClassVar[str] = "overload"
-    example: ClassVar[str] = "overload: {in_flight: 256}"
+    example: ClassVar[str] = "overload: {in_flight: 256, rate: 2000/s}"
 
     in_flight: f.InFlight = Field(default=256, description="requests at one replica at once")
+    rate: f.Rate | None = Field(
+        default=None, description="requests per second, minute or hour at one replica: 2000/s"
+    )
 
 
 class ResourcesShape(Shape):
@@ -90,6 +93,9 @@ class ServiceShape(Shape):
     example: ClassVar[str] = "frontend: {run: python -m search.frontend}"
 
     run: f.Command = Field(description="any command that serves on $PORT; started without a shell")
+    files: tuple[f.FilePath, ...] = Field(
+        default=(), description="files whose content belongs to the release"
+    )
     kind: f.KindWord = Field(default=Kind.SERVICE, description="service: runs on; job: runs once")
     protocol: f.ProtocolWord = Field(default=Protocol.HTTP, description="what it speaks on $PORT")
     owner: f.Words | None = Field(
@@ -106,6 +112,19 @@ class ServiceShape(Shape):
     balance: f.BalanceWord = Field(
         default=Balance.LEAST_LOADED, description="who gets the next request"
     )
+    hash: f.Hash | None = Field(
+        default=None, description="with `balance: hash`: what of a request decides who gets it"
+    )
+    weight: f.Weights | None = Field(
+        default=None,
+        description="with `balance: weighted`: of replica 1, 2, …; later ones as the last",
+    )
+    slow_start: f.SlowStart = Field(
+        default=10.0, description="a newcomer's way to its full share; 0s: at once"
+    )
+    spread: f.SpreadWord = Field(
+        default=Spread.HOST, description="what its replicas must not lose all at once"
+    )
     calls: Annotated[dict[str, CallShape], f.AbsentIsEmpty] = Field(
         default={}, description="the services it calls, by name; each is found at $HW_<NAME>_URL"
     )
@@ -116,9 +135,6 @@ class ServiceShape(Shape):
     resources: ResourcesShape = Field(default=ResourcesShape(), description="what a replica needs")
     env: Annotated[dict[str, f.Variable], f.AbsentIsEmpty] = Field(
         default={}, description="variables; `${secret:NAME}` stands for a secret"
-    )
-    files: tuple[f.FilePath, ...] = Field(
-        default=(), description="files whose content belongs to the release"
     )
 
 
@@ -132,6 +148,19 @@ class EntryShape(Shape):
         default=None, description="needed in production; elsewhere any free one"
     )
     timeout: f.Deadline = Field(default=15.0, description="the longest that a user waits")
+
+
+class HostShape(Shape):
+    """A place for replicas, with a share of this machine."""
+
+    example: ClassVar[str] = "a: {zone: east, weight: 2}"
+
+    zone: f.Name | None = Field(
+        default=None, description="what fails together; the host's name if not given"
+    )
+    weight: f.Weight | None = Field(
+        default=None, description="compared with the other hosts; 1 if not given"
+    )
 
 
 class SecretShape(Shape):
@@ -152,17 +181,20 @@ class SiteShape(Shape):
     name_in_later: ClassVar[str] = "site"
 
     headway: f.Version = Field(description="version of this format")
-    site: f.Words = Field(description="name of the site")
+    site: f.Name = Field(description="name of the site")
     owner: f.Words | None = Field(default=None, description="default owner of every service")
     entry: EntryShape = Field(description="where users come in")
     latency_budget: f.Deadline | None = Field(default=None, description="when an answer is due")
+    hosts: Annotated[dict[str, HostShape], f.AbsentIsEmpty] = Field(
+        default={}, description="places on this machine, by name; one if not given"
+    )
     services: Annotated[dict[str, ServiceShape], f.AbsentIsEmpty] = Field(
         description="what runs, by name"
+    )
+    secrets: Annotated[dict[str, SecretShape], f.AbsentIsEmpty] = Field(
+        default={}, description="where secrets come from, by name"
     )
     environments: Annotated[dict[str, Overrides], f.AbsentIsEmpty] = Field(
         default={},
         description='other sizes of the same site: path -> value, as in `"*.replicas": 1`',
-    )
-    secrets: Annotated[dict[str, SecretShape], f.AbsentIsEmpty] = Field(
-        default={}, description="where secrets come from, by name"
     )

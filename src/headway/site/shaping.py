@@ -25,6 +25,7 @@ SUGGESTIONS_MAX = 100  # looking for similar words is slow
 SHAPES: Mapping[Path, type[shape.Shape]] = {
     (): shape.SiteShape,
     ("entry",): shape.EntryShape,
+    ("hosts", "*"): shape.HostShape,
     ("secrets", "*"): shape.SecretShape,
     ("services", "*"): shape.ServiceShape,
     ("services", "*", "health"): shape.HealthShape,
@@ -37,6 +38,7 @@ _EXPECTED = {
     "env": ("variables and their values", "write `env: {WORDS: ./words.txt}`"),
     "services": ("names of services", "write `services: {frontend: {run: …}}`"),
     "environments": ("names of environments", 'write `environments: {test: {"*.replicas": 1}}`'),
+    "hosts": ("names of hosts", "write `hosts: {a: {zone: east}, b: {zone: west}}`"),
     "secrets": ("names of secrets", "write `secrets: {ads-key: {file: ./ads-key}}`"),
     "files": ("a list of files", "write `files: [words.txt]`"),
 }
@@ -101,13 +103,18 @@ def unknown_key(path: Path) -> Finding:
         return Finding("HW016", path, "merge keys are not supported", help_, on_key=True)
     where = ".".join(str(p) for p in path[:-1])
     message = f"unknown key {quoted(key)}" + (f" in {quoted(where)}" if where else "")
-    if parent is shape.ServiceShape and key in later.OTHER_NAMES:
-        help_ = later.OTHER_NAMES[key]
+    if other := _other_name(parent, key):
+        help_ = other
     elif home := _home_of(key):
         help_ = f"`{key}` belongs {home}"
     else:
         help_ = one_of(key, known, label="Keys here:")
     return Finding("HW011", path, message, help_, on_key=True)
+
+
+def _other_name(parent: type[shape.Shape] | None, key: str) -> str:
+    """What to write for a key that is called differently here, or nothing."""
+    return later.OTHER_NAMES.get(parent.name_in_later, {}).get(key, "") if parent else ""
 
 
 def _home_of(key: str) -> str:
@@ -147,7 +154,7 @@ def _misspelt(details: Iterable[Any]) -> set[Path]:
     found: set[Path] = set()
     for path in unknown[:SUGGESTIONS_MAX]:
         parent = shape_at(path[:-1])
-        other = later.OTHER_NAMES.get(str(path[-1]), "") if parent is shape.ServiceShape else ""
+        other = _other_name(parent, str(path[-1]))
         meant = other.split("`")[1] if other.startswith("write `") else ""
         if parent and not meant:
             meant = nearest(str(path[-1]), list(parent.model_fields))

@@ -25,11 +25,15 @@ SIZE_UNITS_BYTES = {
     "GiB": 2**30,
     "TiB": 2**40,
 }
+RATE_UNITS_S = {"s": 1, "m": 60, "h": 3_600}
 DURATION_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(us|ms|s|m|h|d)$"
 SIZE_PATTERN = r"^[0-9]{1,16}(\.[0-9]{1,3})?(B|[KMGT]i?B)$"
+RATE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})?/(s|m|h)$"
 NAME_PATTERN = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 TEXT_LENGTH_MAX = 10_000
+RATE_PER_S_MIN, RATE_PER_S_MAX = 1 / 3_600, 1e6
+WEIGHT_MIN, WEIGHT_MAX = 0.01, 100
 
 # YAML 1.1 reads these as true and false, and many tools still do.
 _TRUTHS = re.compile(r"^(yes|no|on|off|true|false)$", re.IGNORECASE)
@@ -121,6 +125,22 @@ def read_size(value: Data) -> int:
     return size_bytes
 
 
+def read_rate(value: Data) -> float:
+    """So many in a second, a minute or an hour -> per second."""
+    found = scalar(value, "a rate", "2000/s").text
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", found):
+        short = found[:20]
+        raise Refused("HW036", "a rate needs a unit", f"write `{short}/s` or `{short}/m`")
+    if not re.match(RATE_PATTERN, found) or found.endswith("\n"):
+        message = f"{quoted(found)} is not a rate"
+        raise Refused("HW036", message, "a number, `/` and s, m or h: `2000/s`")
+    number, _, unit = found.partition("/")
+    rate_per_s = float(number) / RATE_UNITS_S[unit]
+    if not RATE_PER_S_MIN <= rate_per_s <= RATE_PER_S_MAX:
+        raise Refused("HW026", f"{found} is out of range", "write a rate from 1/h to 1000000/s")
+    return rate_per_s
+
+
 def count(minimum: int, maximum: int, *, example: str) -> Callable[[Data], int]:
     """A reader of whole numbers between two bounds."""
 
@@ -137,6 +157,11 @@ def count(minimum: int, maximum: int, *, example: str) -> Callable[[Data], int]:
 def cores(value: Data) -> float:
     """Processor cores; half a core is 0.5."""
     return _within(float(_number(value, "a number of cores", "0.5")), 0.01, 1024)
+
+
+def weight(value: Data) -> float:
+    """A share in proportion to others' weights."""
+    return _within(float(_number(value, "a weight", "3")), WEIGHT_MIN, WEIGHT_MAX)
 
 
 def choice(options: type[StrEnum]) -> Callable[[Data], str]:
@@ -192,6 +217,15 @@ def spell_duration(seconds: float) -> str:
     return f"{nanoseconds / 1e3:.3f}us" if nanoseconds else "0s"
 
 
+def spell_rate(rate_per_s: float) -> str:
+    """The spelling that means exactly this: 1.6666666666666667 -> `100/m`."""
+    for unit, unit_s in RATE_UNITS_S.items():
+        number = round(rate_per_s * unit_s, 3)
+        if number / unit_s == rate_per_s:
+            return f"{number:.3f}".rstrip("0").rstrip(".") + f"/{unit}"
+    return f"{rate_per_s:.3f}/s"
+
+
 def spell_size(size_bytes: int) -> str:
     """The shortest spelling that means exactly this: 256000000 -> `256MB`."""
     for unit in ("TB", "TiB", "GB", "GiB", "MB", "MiB", "KB", "KiB"):
@@ -218,7 +252,8 @@ def _number(value: Data, expected: str, example: str) -> str:
 def _within(number: float, minimum: float, maximum: float) -> float:
     if not minimum <= number <= maximum:
         help_ = f"write a number between {minimum:,} and {maximum:,}"
-        raise Refused("HW026", f"{number:,} is out of range", help_.replace(",", ""))
+        found = f"{number:,}".removesuffix(".0")
+        raise Refused("HW026", f"{found} is out of range", help_.replace(",", ""))
     return number
 
 

@@ -4,19 +4,15 @@ Time passes by looking: every `status` makes one more replica of each service re
 see progress and never wait. Services named in `broken` never become ready and then have failed.
 """
 
-import hashlib
-from collections.abc import Collection
+import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-import yaml
 
 from headway.api.control import (
     AcceptedView,
     ApplyView,
     BadRequestError,
-    ChangeKind,
-    ChangeView,
     ConflictError,
     DaemonView,
     DenialView,
@@ -42,12 +38,21 @@ from headway.api.control import (
     WhyLine,
     WhyView,
 )
+from headway.api.keyring import StoredKeyring
 from headway.model.actor import Actor
-from headway.model.errors import SiteError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, PlanId, ReleaseId, ReplicaId, ServiceName
 from headway.model.observed import Phase
 from headway.model.site import Kind
+from headway.planning.diff import Kind as DifferenceKind
+from headway.testing.straw import (
+    MemoryTokens,
+    StrawCustody,
+    change_of,
+    counts_of,
+    digest_of,
+    service_of,
+)
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 LOOKS_TO_END = 2
@@ -85,6 +90,15 @@ class StrawControl:
         self.log: list[LogLine] = []
         self.history: list[EventView] = []
         self.denials: list[DenialView] = []
+        self.now = NOON
+        self.keyring = StoredKeyring(
+            MemoryTokens(),
+            now=lambda: self.now,
+            random_bytes=secrets.token_bytes,
+            record=self._record,
+        )
+
+        self.custody = StrawCustody()
 
     async def daemon(self) -> DaemonView:
         return DaemonView("0.0.0", 4711, NOON, "/nowhere")
@@ -102,6 +116,9 @@ class StrawControl:
                 ready_count=sum(s.ready for s in found.services.values()),
                 entry_url=self._entry_url,
                 state="",
+                file=f"/sites/{found.file}",
+                digest=found.digest,
+                applied_at=NOON - timedelta(days=6),
             )
             for name, found in sorted(self._fields.items())
         )
@@ -130,15 +147,19 @@ class StrawControl:
 
     async def plan(self, source: SiteSource, environment: EnvironmentId, actor: Actor) -> PlanView:
         del actor
-        described = _counts(source)
-        digest = _digest(source)
+        described = counts_of(source)
+        digest = digest_of(source)
         found = self._fields.get(environment)
         now = {n: s.described for n, s in found.services.items()} if found else {}
         changes = [
-            *(_change(ChangeKind.REMOVED, n, now[n], 0) for n in now if n not in described),
-            *(_change(ChangeKind.ADDED, n, 0, c) for n, c in described.items() if n not in now),
+            *(change_of(DifferenceKind.REMOVED, n, now[n], 0) for n in now if n not in described),
             *(
-                _change(ChangeKind.CHANGED, n, now[n], c)
+                change_of(DifferenceKind.ADDED, n, 0, c)
+                for n, c in described.items()
+                if n not in now
+            ),
+            *(
+                change_of(DifferenceKind.CHANGED, n, now[n], c)
                 for n, c in described.items()
                 if n in now and now[n] != c
             ),
@@ -160,7 +181,9 @@ class StrawControl:
         actor: Actor,
         *,
         plan: PlanId | None,
+        take_over: bool = False,
     ) -> ApplyView:
+        del take_over
         made = await self.plan(source, environment, actor)
         if plan is not None and plan != made.id:
             raise StalePlanError(f"{plan} is stale", remedy="headway plan makes a new one")
@@ -168,10 +191,10 @@ class StrawControl:
         if found is not None and found.ends_in is not None:
             found.ends_in = None  # what goes down is brought up again
         if not made.unchanged:
-            services = {n: _Straw(c, c) for n, c in _counts(source).items()}
-            self._fields[environment] = _Field(_digest(source), source.file, services)
+            services = {n: _Straw(c, c) for n, c in counts_of(source).items()}
+            self._fields[environment] = _Field(digest_of(source), source.file, services)
             self._note(environment, "apply", "site", f"applied {source.file}", actor)
-        return ApplyView(environment, made.unchanged, _digest(source), made)
+        return ApplyView(environment, made.unchanged, digest_of(source), made)
 
     async def down(self, environment: EnvironmentId, actor: Actor, *, purge: bool) -> AcceptedView:
         self._find(environment).ends_in = LOOKS_TO_END
@@ -199,11 +222,13 @@ class StrawControl:
                 remedy=f"there are {', '.join(services)}",
             )
         mine = [
-            line for line in self.log if line.replica == subject or _of(line.replica) == subject
+            line
+            for line in self.log
+            if line.replica == subject or service_of(line.replica) == subject
         ]
-        start = int(after) if after is not None else max(0, len(mine) - lines)
+        start = int(after.rpartition(":")[2]) if after is not None else max(0, len(mine) - lines)
         shown = mine[start : start + lines]
-        return LogPage(tuple(shown), str(start + len(shown)))
+        return LogPage(tuple(shown), f"{subject}:{start + len(shown)}")
 
     async def events(
         self,
@@ -254,12 +279,26 @@ class StrawControl:
     async def drain(
         self, environment: EnvironmentId, replica: ReplicaId, *, reason: str, actor: Actor
     ) -> AcceptedView:
-        straw = self._straw(environment, ServiceName(_of(replica)))
+        straw = self._straw(environment, ServiceName(service_of(replica)))
         if replica in straw.draining:
             raise ConflictError(f"{replica} drains already", remedy="headway status --replicas")
         straw.draining.append(replica)
         straw.ready = max(0, straw.ready - 1)
         return self._note(environment, "drain", replica, f"drain {replica} {reason}", actor)
+
+    async def log_level(
+        self,
+        environment: EnvironmentId,
+        service: ServiceName,
+        level: str,
+        *,
+        for_s: float,
+        reason: str,
+        actor: Actor,
+    ) -> AcceptedView:
+        self._straw(environment, service)
+        text = f"{service}: log level {level or 'its own'} for {for_s:g} s {reason}"
+        return self._note(environment, "log-level", service, text, actor)
 
     async def replace_envoy(self, environment: EnvironmentId, actor: Actor) -> AcceptedView:
         self._find(environment).generation += 1
@@ -267,6 +306,10 @@ class StrawControl:
 
     async def audit(self, denial: DenialView) -> None:
         self.denials.append(denial)
+
+    async def _record(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.history.append(EventView(len(self.history) + 1, event))
 
     def _find(self, environment: EnvironmentId) -> _Field:
         if environment not in self._fields:
@@ -349,30 +392,3 @@ class StrawControl:
             ),
             log_tail=("FileNotFoundError: words.txt",) if broken else (),
         )
-
-
-def _of(replica: str) -> str:
-    return replica.rpartition("-")[0]
-
-
-def _digest(source: SiteSource) -> str:
-    return hashlib.sha256(source.text.encode()).hexdigest()[:7]
-
-
-def _counts(source: SiteSource) -> dict[str, int]:
-    read = yaml.safe_load(source.text)
-    if not isinstance(read, dict) or "services" not in read:
-        raise SiteError(f"{source.file} describes no services", remedy="headway check says more")
-    return {name: int(service.get("replicas", 1)) for name, service in read["services"].items()}
-
-
-def _change(kind: ChangeKind, name: str, before: int, after: int) -> ChangeView:
-    more, fewer = max(0, after - before), max(0, before - after)
-    return ChangeView(
-        kind=kind,
-        subject=name,
-        what="replicas" if kind is ChangeKind.CHANGED else "service",
-        before="" if kind is ChangeKind.ADDED else str(before),
-        after="" if kind is ChangeKind.REMOVED else str(after),
-        effect=f"{more} replicas start" if more else f"{fewer} replicas stop",
-    )

@@ -1,11 +1,12 @@
 """A simulated engine, held to the same contract as the real one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
 from headway.loop.ports import Clock
+from headway.model.desired import Controls
 from headway.model.errors import EngineError, StaleEpochError
 from headway.model.host import Host
 from headway.model.ids import ReplicaId, ServiceName
@@ -35,10 +36,14 @@ class SimulatedEngine:
     """Processes are values; time moves when `pass_time` is called."""
 
     def __init__(
-        self, clock: Clock, host: Host, behave: Callable[[Start], Behaviour], chance: Random
+        self,
+        clock: Clock,
+        hosts: Sequence[Host],
+        behave: Callable[[Start], Behaviour],
+        chance: Random,
     ) -> None:
+        self.hosts = tuple(hosts)
         self._clock = clock
-        self._host = host
         self._behave = behave
         self._chance = chance
         self._lives: dict[ReplicaId, _Life] = {}
@@ -48,6 +53,7 @@ class SimulatedEngine:
         self._stale: set[ServiceName] = set()
         self.lose_answers = 0.0  # share of performs that fail: half before, half after the deed
         self.starts = 0
+        self.words: Mapping[ServiceName, Controls] = {}
 
     async def observe(self) -> Seen:
         for name in self._stale:
@@ -57,14 +63,10 @@ class SimulatedEngine:
             else:
                 self._shown.pop(name, None)
         self._stale.clear()
-        return Seen(self._clock.now(), (self._host,), self._shown)
+        return Seen(self._clock.now(), self.hosts, self._shown)
 
     async def perform(self, action: Action, epoch: int) -> Outcome:
-        if epoch < self._epoch:
-            raise StaleEpochError(
-                f"epoch {epoch} is over, {self._epoch} is in charge", remedy="stop this headwayd"
-            )
-        self._epoch = epoch
+        self._heed(epoch)
         draw = self._chance.random() if self.lose_answers else 1.0
         if draw < self.lose_answers / 2:
             raise EngineError("the request was lost", remedy="it is made again")
@@ -72,6 +74,14 @@ class SimulatedEngine:
         if draw < self.lose_answers:
             raise EngineError("the answer was lost", remedy="it is made again")
         return outcome
+
+    async def tell(self, words: Mapping[ServiceName, Controls], epoch: int) -> None:
+        if words == self.words:
+            return
+        self._heed(epoch)
+        if self.lose_answers and self._chance.random() < self.lose_answers:
+            raise EngineError("the request was lost", remedy="it is made again")
+        self.words = dict(words)
 
     def pass_time(self) -> None:
         """Let everything happen that is due by the clock's time."""
@@ -97,6 +107,13 @@ class SimulatedEngine:
 
     def alive(self) -> tuple[Process, ...]:
         return tuple(x.process for x in self._lives.values() if x.process.exit is None)
+
+    def _heed(self, epoch: int) -> None:
+        if epoch < self._epoch:
+            raise StaleEpochError(
+                f"epoch {epoch} is over, {self._epoch} is in charge", remedy="stop this headwayd"
+            )
+        self._epoch = epoch
 
     def _do(self, action: Action) -> Outcome:
         known = self._lives.get(action.replica)
@@ -130,6 +147,8 @@ class SimulatedEngine:
                 return Outcome(action, ok=False, detail="an older life than the one known")
             if known.process.exit is None:
                 return Outcome(action, ok=False, detail="the life before has not ended")
+        if action.host not in {host.name for host in self.hosts}:
+            return Outcome(action, ok=False, detail=f"there is no host {action.host}")
         self._port += 1
         self.starts += 1
         process = Process(
@@ -164,6 +183,9 @@ class SimulatedEngine:
     def _hear(self, life: _Life, *, ok: bool, answer: str) -> None:
         now, before = self._clock.now(), life.process.probe
         first = before.first_ok_at if before else None
+        away_s = before.away_s if before else 0.0
+        if ok and before is not None and not before.ok:
+            away_s = (now - before.since).total_seconds()
         probe = Probe(
             at=now,
             ok=ok,
@@ -172,6 +194,7 @@ class SimulatedEngine:
             since=before.since if before and before.ok == ok else now,
             tries=1,
             first_ok_at=first or (now if ok else None),
+            away_s=away_s,
         )
         self._change(life, replace(life.process, probe=probe))
 

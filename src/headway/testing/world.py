@@ -10,6 +10,7 @@ from headway.loop.turn import Memory, Turn, Wanted, World, turn
 from headway.model.desired import Desired
 from headway.model.errors import JournalFullError, TrafficError
 from headway.model.event import Event
+from headway.model.host import Host
 from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import Phase, SeenReplica
 from headway.model.override import Override
@@ -69,13 +70,18 @@ class SimulatedWorld:
     """One environment: the real `turn` over simulated ports."""
 
     def __init__(
-        self, seed: int, wanted: Desired, behave: Callable[[Start], Behaviour] | None = None
+        self,
+        seed: int,
+        wanted: Desired,
+        behave: Callable[[Start], Behaviour] | None = None,
+        *,
+        hosts: Sequence[Host] = (HOST,),
     ) -> None:
         self.chance = Random(seed)  # noqa: S311 - a simulation wants to be repeated
         self.machine = SimulatedMachineClock()
         self.clock = SteadyClock(lambda: self.machine.wall_s, lambda: self.machine.monotonic_s)
         self.engine = SimulatedEngine(
-            self.clock, HOST, behave or (lambda _: Behaviour()), self.chance
+            self.clock, hosts, behave or (lambda _: Behaviour()), self.chance
         )
         self.traffic = SimulatedTraffic()
         self.journal = SimulatedJournal()

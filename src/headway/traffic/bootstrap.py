@@ -18,6 +18,8 @@ from headway.traffic.snapshot import with_endpoints
 CLUSTERS_PATH = "./clusters.json"
 LISTENERS_PATH = "./listeners.json"
 ADMIN_SOCKET_MODE = 0o600
+# A late call ends with the status that gRPC has for it; otherwise it would look worth a retry.
+RUNTIME = {"envoy.reloadable_features.grpc_timeout_returns_deadline_exceeded": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def bootstrap(node: str, admin_socket: str, limits: Limits) -> Body:
             "lds_config": _watched(LISTENERS_PATH),
         },
         "overload_manager": _overload(limits),
+        "layered_runtime": {"layers": [{"name": "headway", "static_layer": RUNTIME}]},
     }
 
 
@@ -48,7 +51,10 @@ def candidate(snapshot: Snapshot) -> Body:
     return {
         "static_resources": {
             "clusters": [_with_endpoints(c, endpoints[c.name]) for c in snapshot.clusters],
-            "listeners": [_with_routes(d, routes.get(d.name)) for d in snapshot.listeners],
+            "listeners": [
+                _with_routes(d, routes.get(d.name), dict(snapshot.rates))
+                for d in snapshot.listeners
+            ],
         }
     }
 
@@ -88,13 +94,13 @@ def _with_endpoints(cluster: Resource, endpoints: Body) -> Body:
     return {**body, "type": "STATIC", "load_assignment": endpoints}
 
 
-def _with_routes(listener: Resource, routes: Body | None) -> Body:
+def _with_routes(listener: Resource, routes: Body | None, rates: Mapping[str, float]) -> Body:
     if routes is None:
         return listener.body
     (chain,) = listener.body["filter_chains"]
     (proxy,) = chain["filters"]
     config: Mapping[str, Any] = proxy["typed_config"]
-    own = {"route_config": table([routes])}
+    own = {"route_config": table([routes], rates)}
     inline = {**{k: v for k, v in config.items() if k != "rds"}, **own}
     filters = [{**proxy, "typed_config": inline}]
     return {**listener.body, "filter_chains": [{"filters": filters}]}

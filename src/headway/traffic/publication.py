@@ -26,8 +26,18 @@ class Document:
 
     path: str
     version: str
-    text: str
     version_stat: str  # where Envoy says which version it took last
+    type_url: str
+    resources: tuple[Resource, ...]
+
+    @property
+    def text(self) -> str:
+        """Made when it is asked for: of a thousand clusters most have not changed."""
+        response = {
+            "version_info": self.version,
+            "resources": [{"@type": self.type_url, **r.body} for r in self.resources],
+        }
+        return json.dumps(response, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ def endpoint_documents(snapshot: Snapshot) -> tuple[Document, ...]:
 
 
 def documents(snapshot: Snapshot) -> Documents:
-    doors = resource(TABLE, table(r.body for r in snapshot.routes))
+    doors = resource(TABLE, table((r.body for r in snapshot.routes), dict(snapshot.rates)))
     return Documents(
         endpoint_documents(snapshot),
         clusters=_document(
@@ -106,12 +116,7 @@ def _document(
     path: str, type_url: str, resources: Sequence[Resource], version_stat: str
 ) -> Document:
     version = digest([r.version for r in resources])
-    response = {
-        "version_info": version,
-        "resources": [{"@type": type_url, **r.body} for r in resources],
-    }
-    text = json.dumps(response, separators=(",", ":"))
-    return Document(path, version, text, version_stat)
+    return Document(path, version, version_stat, type_url, tuple(resources))
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -35,12 +35,13 @@ class Snapshot:
     listeners: tuple[Resource, ...]
     routes: tuple[Resource, ...]  # one part of the table per HTTP listener, with its name
     replicas: frozenset[ReplicaId]
+    rates: tuple[tuple[str, float], ...] = ()  # requests per second by cluster, where limited
 
     @property
     def structure(self) -> str:
         """The version of everything but the endpoints."""
         parts = (self.clusters, self.listeners, self.routes)
-        return digest([[r.version for r in part] for part in parts])
+        return digest([[[r.version for r in part] for part in parts], self.rates])
 
 
 def resource(name: str, body: Body) -> Resource:

@@ -20,14 +20,17 @@ the entry tells it in a header of its own, `headway-budget-ms`, taken from nobod
 gives up by the smaller of the two, and passes what is left as `x-envoy-upstream-rq-timeout-ms`.
 
 That header would replace the deadline, also by a longer one, or by none at all (`0`). So an arrow
-has its routes twice: those for callers with less time left than the deadline, and those for all
-others, whose header is dropped (by the filter `CAP`, because a route's own removal comes too late).
+has its routes three times: for callers that send no such header, for those with less time left than
+the deadline, and for all others, whose header is dropped (by the filter `CAP`, because a route's
+own removal comes too late). Only these last ones pay for that filter.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headway.model.site import Protocol
+from headway.model.site import Protocol, Service
+from headway.traffic.hashing import http_policy
+from headway.traffic.rates import rate_limits
 from headway.traffic.resources import SET, Body, Resource, extension, resource, seconds, typed
 
 DOOR_HEADER = "headway-door"
@@ -43,34 +46,46 @@ IDEMPOTENT_METHODS = "PUT|DELETE"
 RETRIES = 3
 # Each choice is by chance among the others; a dead replica looks idle, so it is drawn often.
 CHOICES_TO_FIND_ANOTHER = 20
-UPGRADED_IDLE_S = 3600.0
+SILENCE_S = 3600.0  # an upgraded connection or one of TCP on which nobody says anything is ended
 
 ON_ANY_FAILURE = "connect-failure,refused-stream,reset,reset-before-request,gateway-error"
 ON_NOTHING_SENT = "connect-failure,refused-stream,reset-before-request"
 
 
 def arrow_routes(
-    name: str, cluster_name: str, *, protocol: Protocol, deadline_s: float | None
+    name: str, cluster_name: str, callee: Service, *, deadline_s: float | None
 ) -> Resource:
     timeout_s = DEADLINE_S if deadline_s is None else deadline_s
     rescue_s = RESCUE_S if deadline_s is None else deadline_s / 2
-    routes = _routes(cluster_name, protocol, timeout_s=timeout_s, rescue_s=rescue_s)
-    less = [_with_less_left(route, deadline_s=timeout_s) for route in routes]
+    action = _action(cluster_name, callee, timeout_s=timeout_s, from_users=False)
+    routes = _routes(action, callee.protocol, rescue_s=rescue_s)
+    absent = {"name": LEFT_HEADER, "present_match": True, "invert_match": True}
+    # `0` would mean no end at all.
+    less = {"name": LEFT_HEADER, "range_match": {"start": "1", "end": str(round(timeout_s * 1000))}}
+    by_time_left = [_if(route, header) for header in (absent, less) for route in routes]
     # A budget is the entry's word about one request of a user; copied onwards it would be stale.
-    return _door(name, [*less, *map(_capped, routes)], budget=None)
+    return _door(name, [*by_time_left, *map(_capped, routes)], budget=None)
 
 
 def entry_routes(
-    name: str, cluster_name: str, *, protocol: Protocol, timeout_s: float, budget_s: float | None
+    name: str, cluster_name: str, service: Service, *, timeout_s: float, budget_s: float | None
 ) -> Resource:
     rescue_s = min(RESCUE_S if budget_s is None else budget_s, timeout_s / 2)
-    routes = _routes(cluster_name, protocol, timeout_s=timeout_s, rescue_s=rescue_s)
+    action = _action(cluster_name, service, timeout_s=timeout_s, from_users=True)
+    routes = _routes(action, service.protocol, rescue_s=rescue_s)
     return _door(name, routes, budget=None if budget_s is None else str(round(budget_s * 1000)))
 
 
-def table(doors: Iterable[Body]) -> Body:
-    """The table that all listeners look into."""
-    return {"name": TABLE, "vhost_header": DOOR_HEADER, "virtual_hosts": list(doors)}
+def table(doors: Iterable[Body], rates: Mapping[str, float]) -> Body:
+    """The table that all listeners look into; `rates` are requests per second by cluster."""
+    body: dict[str, Any] = {
+        "name": TABLE,
+        "vhost_header": DOOR_HEADER,
+        "virtual_hosts": list(doors),
+    }
+    if rates:
+        body["typed_per_filter_config"] = rate_limits(rates)
+    return body
 
 
 def _door(name: str, routes: list[dict[str, Any]], *, budget: str | None) -> Resource:
@@ -86,10 +101,19 @@ def _door(name: str, routes: list[dict[str, Any]], *, budget: str | None) -> Res
     return resource(name, body)
 
 
-def _routes(
-    cluster_name: str, protocol: Protocol, *, timeout_s: float, rescue_s: float
-) -> list[dict[str, Any]]:
-    action = {"cluster": cluster_name, "timeout": seconds(timeout_s)}
+def _action(
+    cluster_name: str, service: Service, *, timeout_s: float, from_users: bool
+) -> dict[str, Any]:
+    action: dict[str, Any] = {"cluster": cluster_name, "timeout": seconds(timeout_s)}
+    if service.protocol is Protocol.GRPC:
+        # Makes `grpc-timeout` count, but only to shorten, and tells the callee what is left.
+        action["max_grpc_timeout"] = seconds(timeout_s)
+    if policy := http_policy(service.hash_key, from_users=from_users):
+        action["hash_policy"] = policy
+    return action
+
+
+def _routes(action: dict[str, Any], protocol: Protocol, *, rescue_s: float) -> list[dict[str, Any]]:
     careful = {**action, "retry_policy": _retries(ON_NOTHING_SENT)}
     last: dict[str, Any] = {"match": {"prefix": "/"}, "route": careful}
     if protocol is Protocol.GRPC:
@@ -107,17 +131,15 @@ def _routes(
     ]
     if protocol is Protocol.WEBSOCKET:
         upgrade = {"prefix": "/", "headers": [{"name": "upgrade", "present_match": True}]}
-        lasting = {**careful, "idle_timeout": seconds(UPGRADED_IDLE_S)}
+        lasting = {**careful, "idle_timeout": seconds(SILENCE_S)}
         return [{"match": upgrade, "route": lasting}, *by_method]
     return by_method
 
 
-def _with_less_left(route: dict[str, Any], *, deadline_s: float) -> dict[str, Any]:
-    """For callers whose own time ends before the deadline; `0` would mean no end at all."""
-    below = {"start": "1", "end": str(round(deadline_s * 1000))}
-    left = {"name": LEFT_HEADER, "range_match": below}
+def _if(route: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+    """The same, for requests that bear this header; asked first, before methods are compared."""
     match = route["match"]
-    return {**route, "match": {**match, "headers": [*match.get("headers", []), left]}}
+    return {**route, "match": {**match, "headers": [header, *match.get("headers", [])]}}
 
 
 def _capped(route: dict[str, Any]) -> dict[str, Any]:

@@ -9,24 +9,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from headway.model.desired import Desired
+from headway.model.desired import Desired, DesiredService
 from headway.model.ids import ServiceName
 from headway.model.rotation import Share
 from headway.model.site import Protocol
-from headway.traffic.clusters import cluster, service_of
+from headway.traffic.clusters import by_key, cluster, service_of
 from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
-from headway.traffic.resources import Resource, Snapshot, address, resource
+from headway.traffic.resources import Resource, Snapshot, address, digest
 from headway.traffic.routes import arrow_routes, entry_routes
 
 
-def snapshot(desired: Desired, rotation: Sequence[Share], *, entry_address: str) -> Snapshot:
+def snapshot(
+    desired: Desired, rotation: Sequence[Share], *, entry_address: str, workers: int
+) -> Snapshot:
     """`rotation` is believed: who is in it gets traffic, who is not gets none."""
-    return with_endpoints(structure(desired, entry_address=entry_address), rotation)
+    return with_endpoints(
+        structure(desired, entry_address=entry_address, workers=workers), rotation
+    )
 
 
-def structure(desired: Desired, *, entry_address: str) -> Snapshot:
+def structure(desired: Desired, *, entry_address: str, workers: int) -> Snapshot:
     """All but the endpoints: what stays the same while replicas come and go."""
-    clusters = {name: cluster(desired.services[name].service) for name in _callees(desired)}
+    called = {name: desired.services[name] for name in _callees(desired)}
+    clusters = {name: cluster(wish.service, workers=workers) for name, wish in called.items()}
+    rates = {clusters[name].name: _rate_per_s(wish) for name, wish in called.items()}
     doors = [*_arrows(desired, clusters), *_entry(desired, clusters, entry_address)]
     return Snapshot(
         clusters=_by_name(clusters.values()),
@@ -34,6 +40,7 @@ def structure(desired: Desired, *, entry_address: str) -> Snapshot:
         listeners=_by_name(listener for listener, _ in doors),
         routes=_by_name(routes for _, routes in doors if routes),
         replicas=frozenset(),
+        rates=tuple(sorted((name, rate) for name, rate in rates.items() if rate is not None)),
     )
 
 
@@ -54,28 +61,55 @@ def with_endpoints(now: Snapshot, rotation: Sequence[Share]) -> Snapshot:
         service = share.replica.process.service
         if service in by_service:
             by_service[service].append(share)
-    made = [_endpoints(c.name, by_service[service_of(c.name)]) for c in now.clusters]
+    made = [
+        _endpoints(c.name, by_service[service_of(c.name)], named=by_key(c.body))
+        for c in now.clusters
+    ]
     replicas = frozenset(s.replica.id for shares in by_service.values() for s in shares)
     return replace(now, endpoints=tuple(made), replicas=replicas)
 
 
-def _endpoints(cluster_name: str, shares: Iterable[Share]) -> Resource:
-    """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005)."""
+def _endpoints(cluster_name: str, shares: Iterable[Share], *, named: bool) -> Resource:
+    """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005).
+
+    Far replicas always stand on the second step, also while no near one is there: a replica that
+    changed its step would have to pass its checks again.
+    """
     # By address, so that two lives that claim the same one count once.
     latest_last = sorted(shares, key=lambda s: s.replica.process.incarnation)
     by_address = {(s.replica.process.address, s.replica.process.port): s for s in latest_last}
     in_order = [share for _, share in sorted(by_address.items())]
-    groups = [
-        {"priority": priority, "lb_endpoints": [_endpoint(s) for s in in_order if s.near is near]}
-        for priority, near in enumerate(sorted({s.near for s in in_order}, reverse=True))
-    ]
-    return resource(cluster_name, {"cluster_name": cluster_name, "endpoints": groups})
+    near = [_endpoint(s, named=named) for s in in_order if s.near]
+    far = [_endpoint(s, named=named) for s in in_order if not s.near]
+    groups = [{"priority": 0, "lb_endpoints": near}]
+    if far:
+        groups.append({"priority": 1, "lb_endpoints": far})
+    body = {"cluster_name": cluster_name, "endpoints": groups}
+    # Not of the body: with a thousand replicas, to write that down takes longer than all else.
+    return Resource(cluster_name, body, digest([named, *map(_key, in_order)]))
 
 
-def _endpoint(share: Share) -> dict[str, Any]:
+def _key(share: Share) -> tuple[str, int, str, int, bool]:
+    process = share.replica.process
+    return process.address, process.port, process.replica, share.weight, share.near
+
+
+def _endpoint(share: Share, *, named: bool) -> dict[str, Any]:
     process = share.replica.process
     where = {"address": address(process.address, process.port), "hostname": process.replica}
-    return {"endpoint": where, "load_balancing_weight": share.weight}
+    made: dict[str, Any] = {"endpoint": where, "load_balancing_weight": share.weight}
+    if named:
+        # Keys belong to the replica, not to the port that this life of it happens to have.
+        made["metadata"] = {"filter_metadata": {"envoy.lb": {"hash_key": process.replica}}}
+    return made
+
+
+def _rate_per_s(wish: DesiredService) -> float | None:
+    """Of all replicas together that are wanted; who is away for a moment is not missed."""
+    service = wish.service
+    if service.overload.rate_per_s is None or service.protocol is Protocol.TCP:
+        return None
+    return service.overload.rate_per_s * max(1, wish.count)
 
 
 def _callees(desired: Desired) -> list[ServiceName]:
@@ -90,12 +124,12 @@ Door = tuple[Resource, Resource | None]  # a listener and, unless it is TCP, its
 
 def _arrows(desired: Desired, clusters: Mapping[ServiceName, Resource]) -> Iterable[Door]:
     for arrow in desired.arrows:
-        protocol = desired.services[arrow.callee].service.protocol
+        callee = desired.services[arrow.callee].service
         name = arrow_name(arrow.caller, arrow.callee)
         to = clusters[arrow.callee].name
-        listener = arrow_listener(name, arrow.port, protocol=protocol, cluster_name=to)
-        routes = arrow_routes(name, to, protocol=protocol, deadline_s=arrow.deadline_s)
-        yield listener, None if protocol is Protocol.TCP else routes
+        listener = arrow_listener(name, arrow.port, callee, cluster_name=to)
+        routes = arrow_routes(name, to, callee, deadline_s=arrow.deadline_s)
+        yield listener, None if callee.protocol is Protocol.TCP else routes
 
 
 def _entry(
@@ -105,14 +139,12 @@ def _entry(
     if entry is None:
         return
     assert entry.port is not None, "the planner fixes the entry's port"
-    protocol = desired.services[entry.service].service.protocol
+    service = desired.services[entry.service].service
     to = clusters[entry.service].name
-    listener = entry_listener(bind_address, entry.port, protocol=protocol, cluster_name=to)
+    listener = entry_listener(bind_address, entry.port, service, cluster_name=to)
     budget_s = desired.latency_budget_s
-    routes = entry_routes(
-        ENTRY, to, protocol=protocol, timeout_s=entry.timeout_s, budget_s=budget_s
-    )
-    yield listener, None if protocol is Protocol.TCP else routes
+    routes = entry_routes(ENTRY, to, service, timeout_s=entry.timeout_s, budget_s=budget_s)
+    yield listener, None if service.protocol is Protocol.TCP else routes
 
 
 def _by_name(resources: Iterable[Resource]) -> tuple[Resource, ...]:

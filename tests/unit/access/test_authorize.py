@@ -19,20 +19,20 @@ ADMIN = Actor("anna", Role.ADMIN)
 
 @pytest.mark.parametrize("verb", Verb)
 def test_a_stranger_may_do_nothing_not_even_look(verb: Verb) -> None:
-    decision = authorize(None, verb, "search/production")
+    decision = authorize(None, verb, "search/production", None)
     assert isinstance(decision, Denied)
     assert decision.reason == f"an unknown user may not {verb} search/production"
     assert decision.remedy
 
 
 def test_a_viewer_may_look_and_nothing_else() -> None:
-    allowed = {v for v in Verb if isinstance(authorize(VIEWER, v, "ads"), Allowed)}
+    allowed = {v for v in Verb if isinstance(authorize(VIEWER, v, "ads", None), Allowed)}
     assert allowed == {Verb.SEE}
 
 
 def test_an_operator_acts_on_what_runs_but_changes_no_description() -> None:
-    assert authorize(OPERATOR, Verb.SCALE, "ads") == Allowed(OPERATOR)
-    assert authorize(OPERATOR, Verb.APPLY, "search/production") == Denied(
+    assert authorize(OPERATOR, Verb.SCALE, "ads", None) == Allowed(OPERATOR)
+    assert authorize(OPERATOR, Verb.APPLY, "search/production", None) == Denied(
         reason="otto is an operator and may not apply search/production",
         remedy="ask somebody with the role admin",
     )
@@ -40,14 +40,14 @@ def test_an_operator_acts_on_what_runs_but_changes_no_description() -> None:
 
 @pytest.mark.parametrize("verb", Verb)
 def test_an_admin_and_the_loop_may_do_everything(verb: Verb) -> None:
-    assert authorize(ADMIN, verb, "ads") == Allowed(ADMIN)
-    assert authorize(HEADWAY, verb, "ads") == Allowed(HEADWAY)
+    assert authorize(ADMIN, verb, "ads", None) == Allowed(ADMIN)
+    assert authorize(HEADWAY, verb, "ads", None) == Allowed(HEADWAY)
 
 
 @pytest.mark.parametrize("verb", Verb)
 def test_a_higher_role_may_do_everything_that_a_lower_one_may(verb: Verb) -> None:
     answers = [
-        isinstance(authorize(Actor("x", role), verb, ""), Allowed) for role in ROLES_ASCENDING
+        isinstance(authorize(Actor("x", role), verb, "", None), Allowed) for role in ROLES_ASCENDING
     ]
     assert answers == sorted(answers)
 

@@ -55,6 +55,25 @@ def test_health_is_exactly_ok_until_it_is_told_otherwise() -> None:
         assert ask(port, "/control?mode=nonsense")[0] == 400
 
 
+def test_a_fragile_one_is_slow_while_it_is_cold_and_breaks_above_what_it_can_hold(
+    tmp_path: Path,
+) -> None:
+    diary = tmp_path / "diary"
+    weak = ("--crash-above", "2", "--cold-s", "60", "--cold-takes-ms", "200", "--takes-ms", "1")
+    with backend(*weak, "--diary", str(diary)) as (process, port):
+        assert ask(port, "/healthz")[:2] == (200, "OK")
+        before_s = monotonic()
+        assert ask(port, "/work")[0] == 200
+        assert monotonic() - before_s >= 0.2
+        with ThreadPoolExecutor(3) as users:
+            answers = [users.submit(ask, port, "/work") for _ in range(3)]
+            assert all(answer.exception() is not None for answer in answers)
+        assert process.wait(5) == 70
+    told = [line.split()[1:] for line in diary.read_text().splitlines()]
+    assert told[:2] == [["web-0", "ready"], ["web-0", "request"]]
+    assert told[-1] == ["web-0", "crash"]
+
+
 def test_silence_ends_when_it_is_told_to() -> None:
     with backend() as (_, port):
         ask(port, "/control?mode=silent")

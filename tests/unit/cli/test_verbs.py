@@ -31,12 +31,16 @@ WITH_JSON = [
     ("scale", "ads", "4", "--no-wait"),
     ("restart", "ads"),
     ("drain", "ads-0"),
+    ("log-level", "ads", "debug"),
     ("envoy", "replace"),
     ("envoy", "replace", "--no-wait"),
     ("down",),
     ("doctor",),
     ("explain", "HW001"),
     ("schema",),
+    ("token", "create", "ci", "--role", "viewer", "--for", "1d"),
+    ("token", "list"),
+    ("api", "openapi"),
     ("version",),
 ]
 
@@ -70,6 +74,7 @@ UNREACHABLE = [
     ("scale", "ads", "4"),
     ("restart", "ads"),
     ("drain", "ads-0"),
+    ("log-level", "ads", "debug"),
     ("envoy", "replace"),
 ]
 

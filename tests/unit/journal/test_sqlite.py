@@ -13,12 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from headway.journal.full import allowed_without_journal
+from headway.journal.io.reserve import RESERVE_BYTES, set_reserve
 from headway.journal.io.sqlite import (
     PRUNE_EVERY,
-    RESERVE_BYTES,
     SqliteJournal,
     open_journal,
-    set_reserve,
 )
 from headway.journal.rows import StoredEnvironment
 from headway.model.errors import JournalError, JournalFullError

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from headway.model.desired import Desired, DesiredService
-from headway.model.ids import ServiceName
-from headway.model.site import Call, Overload, Service
+from headway.model.ids import HostName, ServiceName
+from headway.model.site import Call, DescribedHost, HashKey, HashOn, Overload, Service, Spread
 from headway.planning.diff import Kind, diff
 from headway.planning.order import callees_first
 from headway.testing.builders import desired, wish
@@ -32,6 +32,29 @@ def test_everything_is_new_in_an_environment_that_does_not_run_yet() -> None:
     assert [(d.kind, d.subject, d.starts, d.effect) for d in found] == [
         (Kind.ADDED, "web", 3, "3 replicas start")
     ]
+
+
+def test_shares_are_a_matter_of_envoy_and_are_shown_in_the_words_of_the_description() -> None:
+    key = HashKey(HashOn.COOKIE, "sid")
+    for fields, told in (
+        ({"slow_start_s": 0.5}, ("slow_start", "10s", "500ms")),
+        ({"weights": (3.0, 1.5)}, ("weight", "", "3 1.5")),
+        ({"hash_key": key}, ("hash", "", "cookie sid")),
+        ({"overload": Overload(rate_per_s=20)}, ("overload.rate", "", "20/s")),
+    ):
+        found = only(desired(wish()), desired(changed(wish(), **fields)))
+        assert found == (*told, "Envoy only, no restart", 0)
+    zoned = changed(wish(), spread=Spread.ZONE)
+    assert only(desired(wish()), desired(zoned)) == ("spread", "host", "zone", "no restart", 0)
+
+
+def test_hosts_that_change_are_shown_with_what_becomes_of_their_replicas() -> None:
+    a, b = DescribedHost(HostName("a"), "east", 2), DescribedHost(HostName("b"), "west")
+    one, two = (replace(desired(wish()), hosts=hosts) for hosts in ((a,), (a, b)))
+    what, before, after, effect, _ = only(two, one)
+    assert (what, before, after) == ("hosts", "a (east, weight 2), b (west)", "a (east, weight 2)")
+    assert "replicas on hosts that leave are replaced" in effect
+    assert only(desired(wish()), one)[1] == "this machine"
 
 
 def test_a_service_that_leaves_is_drained() -> None:

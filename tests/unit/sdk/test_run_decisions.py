@@ -1,8 +1,17 @@
 """What `headway-run` makes of its arguments, its variables and its child's end."""
 
+import signal
+
 import pytest
 
-from headway_sdk.run import UsageError, command_of, expand_port, seconds_of, verdict
+from headway_sdk.run import (
+    UsageError,
+    command_of,
+    expand_port,
+    options_of,
+    seconds_of,
+    verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +74,34 @@ def test_the_child_s_end_is_told_truthfully(
     wait_status: int, *, we_ended_it: bool, code: int
 ) -> None:
     assert verdict(wait_status, we_ended_it=we_ended_it) == code
+
+
+def test_signals_for_the_log_level_are_named_there_and_back() -> None:
+    pair = (signal.SIGUSR2, signal.SIGHUP)
+    for words in (
+        ["--debug-signal", "USR2", "--normal-signal", "HUP", "--", "serve"],
+        ["--normal-signal=SIGHUP", "--debug-signal=usr2", "serve"],
+    ):
+        found, rest = options_of(words)
+        assert found == pair
+        assert command_of(rest, None) == ["serve"]
+    assert options_of(["--", "serve", "--debug-signal"]) == (
+        None,
+        ["--", "serve", "--debug-signal"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--debug-signal", "USR2", "--", "x"], "go together"),
+        (["--debug-signal"], r"\(nothing\): name a signal"),
+        (["--debug-signal", "LOUD", "--", "x"], "LOUD: name a signal such as USR1"),
+        (["--debug-signal", "KILL", "--normal-signal", "USR1", "x"], "KILL: name a signal"),
+        (["--debug-signal=TERM", "x"], "TERM: name a signal"),
+        (["--debug-signal", "12", "x"], "12: name a signal"),
+    ],
+)
+def test_signals_that_cannot_mean_a_level_are_refused(arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        options_of(arguments)

@@ -65,6 +65,16 @@ HOSTILE = {
         MANY + "environments:\n  e:\n" + "".join(f"    '*.env.X{n}': 1\n" for n in range(5_000)),
         "HW052",
     ),
+    "overrides of wholes and parts": (
+        service("run: x")
+        + "environments:\n  e:\n"
+        + "".join(f"    'frontend.env.X{n}.a': {{b: 1}}\n" for n in range(9_000)),
+        "HW050",
+    ),
+    "a path of many steps": (
+        service("run: x") + "environments:\n  e:\n    ? '" + "a." * 300_000 + "b'\n    : 1\n",
+        "HW050",
+    ),
     "a large circle": (
         HEAD + "".join(f"  a{n}: {{run: x, calls: {{a{(n + 1) % 500}: }}}}\n" for n in range(500)),
         "HW042",

@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent / "cluster_of_web.json"
 
 def body(**changes: Any) -> dict[str, Any]:
     made: Service = replace(service("web"), **changes)
-    return dict(cluster(made).body)
+    return dict(cluster(made, workers=2).body)
 
 
 def test_a_plain_service_s_cluster_is_the_one_that_was_reviewed() -> None:
@@ -24,7 +24,7 @@ def test_a_plain_service_s_cluster_is_the_one_that_was_reviewed() -> None:
 
 
 def test_a_cluster_s_name_tells_its_service() -> None:
-    assert service_of(cluster(service("web")).name) == "web"
+    assert service_of(cluster(service("web"), workers=2).name) == "web"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,7 @@ def test_a_cluster_s_name_tells_its_service() -> None:
         {"health": Health(every_s=0.1)},
         {"health": Health(expect=Expect.STATUS)},
         {"balance": Balance.ROUND_ROBIN},
+        {"balance": Balance.HASH},
         {"overload": Overload(in_flight=7)},
         {"protocol": Protocol.GRPC},
     ],
@@ -56,8 +57,33 @@ def test_a_port_that_opens_may_be_enough() -> None:
 
 def test_the_cap_is_per_replica_and_a_burst_may_wait_for_its_connections() -> None:
     caps = body(overload=Overload(in_flight=8))["circuit_breakers"]
-    assert caps["per_host_thresholds"] == [{"max_connections": 8}]
-    assert caps["thresholds"][0]["max_pending_requests"] == 64
+    # Envoy's other worker may open one connection beyond.
+    assert caps["per_host_thresholds"] == [{"max_connections": 7}]
+    assert caps["thresholds"][0]["max_pending_requests"] == 16
+
+
+def test_a_cap_of_one_is_one_connection() -> None:
+    caps = body(overload=Overload(in_flight=1))["circuit_breakers"]
+    assert caps["per_host_thresholds"] == [{"max_connections": 1}]
+
+
+def test_the_streams_of_grpc_are_divided_among_the_workers() -> None:
+    made = body(protocol=Protocol.GRPC, overload=Overload(in_flight=9))
+    (options,) = made["typed_extension_protocol_options"].values()
+    spoken = options["explicit_http_config"]["http2_protocol_options"]
+    assert spoken == {"max_concurrent_streams": 4}
+    assert made["circuit_breakers"]["per_host_thresholds"] == [{"max_connections": 1}]
+
+
+def test_weights_rule_while_a_newcomer_ramps_up() -> None:
+    """With a bias of 1 an idle newcomer would get far more than its weight."""
+    assert body()["least_request_lb_config"]["active_request_bias"]["default_value"] == 0.0
+
+
+def test_a_hot_key_spills_over() -> None:
+    made = body(balance=Balance.HASH)
+    bounded = made["common_lb_config"]["consistent_hashing_lb_config"]
+    assert bounded == {"hash_balance_factor": 200}
 
 
 @pytest.mark.parametrize(("in_flight", "retries"), [(8, 8), (64, 16), (256, 64)])

@@ -21,7 +21,8 @@ from headway.traffic.snapshot import snapshot
 
 WEB = ServiceName("web")
 SITE = replace(desired(wish("web")), arrows=(Arrow(WEB, WEB, 21001, None),), entry=Entry(WEB, 80))
-SNAPSHOT = snapshot(SITE, [Share(seen("web-0")), Share(seen("web-1"))], entry_address="127.0.0.1")
+ROTATION = [Share(seen("web-0")), Share(seen("web-1"))]
+SNAPSHOT = snapshot(SITE, ROTATION, entry_address="127.0.0.1", workers=2)
 MADE = documents(SNAPSHOT)
 
 

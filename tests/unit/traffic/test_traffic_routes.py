@@ -1,10 +1,12 @@
 """Who is asked again, after how long, and what a listener believes: by example."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from headway.model.site import Protocol
+from headway.model.site import HashKey, HashOn, Overload, Protocol, Service
+from headway.testing.builders import service
 from headway.traffic.listeners import arrow_listener, entry_listener
 from headway.traffic.routes import (
     BUDGET_HEADER,
@@ -23,20 +25,28 @@ def by_methods(routes: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def callee(protocol: Protocol = Protocol.HTTP, **changes: Any) -> Service:
+    return replace(service("b"), protocol=protocol, **changes)
+
+
 def arrow(deadline_s: float | None, protocol: Protocol = Protocol.HTTP) -> list[dict[str, Any]]:
-    body = arrow_routes("a>b", "b@1", protocol=protocol, deadline_s=deadline_s).body
+    body = arrow_routes("a>b", "b@1", callee(protocol), deadline_s=deadline_s).body
     routes: list[dict[str, Any]] = body["routes"]
     return [route for route in routes if "typed_per_filter_config" in route]
 
 
-def test_callers_with_less_time_have_the_same_routes() -> None:
+def test_routes_are_the_same_for_callers_without_and_with_less_and_with_more_time() -> None:
     for protocol in (Protocol.HTTP, Protocol.GRPC, Protocol.WEBSOCKET):
-        body = arrow_routes("a>b", "b@1", protocol=protocol, deadline_s=0.3).body
-        actions = [route["route"] for route in body["routes"]]
-        half = len(actions) // 2
-        assert actions[:half] == actions[half:]
+        routes = arrow_routes("a>b", "b@1", callee(protocol), deadline_s=0.3).body["routes"]
+        actions = [route["route"] for route in routes]
+        third = len(actions) // 3
+        assert actions[:third] == actions[third : 2 * third] == actions[2 * third :]
+        absent = {"name": LEFT_HEADER, "present_match": True, "invert_match": True}
         below = {"name": LEFT_HEADER, "range_match": {"start": "1", "end": "300"}}
-        assert all(route["match"]["headers"][-1] == below for route in body["routes"][:half])
+        first = [route["match"]["headers"][0] for route in routes[: 2 * third]]
+        assert first == [absent] * third + [below] * third
+        capped = [route for route in routes if "typed_per_filter_config" in route]
+        assert capped == routes[2 * third :]
 
 
 def test_stuck_gets_are_rescued_at_half_of_the_deadline_and_the_first_try_lives_on() -> None:
@@ -82,9 +92,7 @@ def test_an_upgraded_connection_may_last() -> None:
 def test_users_are_rescued_by_the_budget_but_cut_only_by_the_limit(
     timeout_s: float, budget_s: float | None, rescue: str
 ) -> None:
-    body = entry_routes(
-        "entry", "b@1", protocol=Protocol.HTTP, timeout_s=timeout_s, budget_s=budget_s
-    ).body
+    body = entry_routes("entry", "b@1", callee(), timeout_s=timeout_s, budget_s=budget_s).body
     safe = by_methods(body["routes"])["GET|HEAD|OPTIONS|TRACE"]
     assert safe["timeout"] == f"{timeout_s:.3f}s"
     assert safe["retry_policy"]["per_try_timeout"] == rescue
@@ -100,8 +108,8 @@ def manager(listener: Any) -> dict[str, Any]:
 
 
 def test_callers_on_loopback_are_believed_and_users_are_not() -> None:
-    arrow_door = arrow_listener("a>b", 21001, protocol=Protocol.HTTP, cluster_name="b@1")
-    entry = entry_listener("0.0.0.0", 80, protocol=Protocol.HTTP, cluster_name="b@1")  # noqa: S104
+    arrow_door = arrow_listener("a>b", 21001, callee(), cluster_name="b@1")
+    entry = entry_listener("0.0.0.0", 80, callee(), cluster_name="b@1")  # noqa: S104
     trusted = manager(arrow_door)["internal_address_config"]["cidr_ranges"]
     assert trusted == [{"address_prefix": "127.0.0.0", "prefix_len": 8}]
     nobody = manager(entry)["internal_address_config"]["cidr_ranges"]
@@ -112,6 +120,39 @@ def test_callers_on_loopback_are_believed_and_users_are_not() -> None:
 
 def test_every_listener_can_be_taken_over() -> None:
     for protocol in Protocol:
-        door = arrow_listener("a>b", 21001, protocol=protocol, cluster_name="b@1")
+        door = arrow_listener("a>b", 21001, callee(protocol), cluster_name="b@1")
         assert door.body["enable_reuse_port"]
         assert door.body["address"]["socket_address"]["address"] == "127.0.0.1"
+
+
+def filters(listener: Any) -> list[str]:
+    return [f["name"].rpartition(".")[2] for f in manager(listener)["http_filters"]]
+
+
+def test_only_who_calls_a_limited_service_pays_for_the_limit() -> None:
+    limited = callee(overload=Overload(rate_per_s=5))
+    door = arrow_listener("a>b", 21001, limited, cluster_name="b@1")
+    assert filters(door) == ["header_mutation", "local_ratelimit", "router"]
+    assert filters(entry_listener("127.0.0.1", 80, limited, cluster_name="b@1"))[0] != "router"
+    assert filters(entry_listener("127.0.0.1", 80, callee(), cluster_name="b@1")) == ["router"]
+
+
+def test_callers_of_grpc_can_shorten_the_deadline_by_its_own_header() -> None:
+    (route,) = arrow(0.3, Protocol.GRPC)
+    assert route["route"]["max_grpc_timeout"] == route["route"]["timeout"] == "0.300s"
+
+
+def test_an_arrow_cannot_be_hashed_by_source_because_all_callers_have_one_address() -> None:
+    by_source = callee(hash_key=HashKey(HashOn.SOURCE))
+    from_users = entry_routes("entry", "b@1", by_source, timeout_s=1, budget_s=None).body["routes"]
+    assert all("hash_policy" in route["route"] for route in from_users)
+    inside = arrow_routes("a>b", "b@1", by_source, deadline_s=None).body["routes"]
+    assert not any("hash_policy" in route["route"] for route in inside)
+
+
+def test_a_cookie_is_read_and_never_made_up() -> None:
+    by_cookie = callee(hash_key=HashKey(HashOn.COOKIE, "sid"))
+    body = entry_routes("entry", "b@1", by_cookie, timeout_s=1, budget_s=None).body
+    assert [r["route"]["hash_policy"] for r in body["routes"]] == [
+        [{"cookie": {"name": "sid"}}]
+    ] * 3

@@ -10,7 +10,17 @@ from headway.model.desired import Arrow, Desired, DesiredService
 from headway.model.ids import ServiceName
 from headway.model.observed import SeenReplica
 from headway.model.rotation import Share
-from headway.model.site import Balance, Call, Entry, Expect, Health, Overload, Protocol
+from headway.model.site import (
+    Balance,
+    Call,
+    Entry,
+    Expect,
+    HashKey,
+    HashOn,
+    Health,
+    Overload,
+    Protocol,
+)
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.publication import replicas_of
 from headway.traffic.resources import Snapshot
@@ -31,7 +41,11 @@ def site(*services: DesiredService, entry_port: int = 8080) -> Desired:
 
 
 def made(wanted: Desired, *in_rotation: SeenReplica) -> Snapshot:
-    return snapshot(wanted, [*map(Share, in_rotation)], entry_address="127.0.0.1")
+    return told(wanted, [*map(Share, in_rotation)])
+
+
+def told(wanted: Desired, rotation: list[Share]) -> Snapshot:
+    return snapshot(wanted, rotation, entry_address="127.0.0.1", workers=2)
 
 
 def members(snap: Snapshot) -> dict[str, set[str]]:
@@ -97,6 +111,58 @@ def test_going_down_closes_the_entry() -> None:
     assert made(down, seen("web-0")) == Snapshot((), (), (), (), frozenset())
 
 
+def steps(snap: Snapshot) -> list[tuple[int, list[tuple[str, int]]]]:
+    """Of `web`: who stands on which step, with which weight."""
+    (web,) = (e for e in snap.endpoints if e.name.startswith("web@"))
+    return [
+        (
+            group["priority"],
+            [
+                (e["endpoint"]["hostname"], e["load_balancing_weight"])
+                for e in group["lb_endpoints"]
+            ],
+        )
+        for group in web.body["endpoints"]
+    ]
+
+
+def test_shares_become_weights_and_far_replicas_stand_one_step_behind() -> None:
+    near = Share(seen("web-0"), weight=7)
+    far = Share(seen("web-1"), weight=50, near=False)
+    assert steps(told(site(), [far, near])) == [(0, [("web-0", 7)]), (1, [("web-1", 50)])]
+
+
+def test_far_replicas_do_not_change_their_step_when_the_near_ones_are_gone() -> None:
+    far = Share(seen("web-1"), near=False)
+    assert steps(told(site(), [far])) == [(0, []), (1, [("web-1", 100)])]
+
+
+def test_another_weight_or_step_is_another_version() -> None:
+    share = Share(seen("web-0"))
+    others = [replace(share, weight=99), replace(share, near=False)]
+    versions = {told(site(), [s]).endpoints[1].version for s in (share, *others)}
+    assert len(versions) == 3
+
+
+def test_keys_belong_to_replicas_not_to_ports_where_requests_stick_to_replicas() -> None:
+    sticky = replace(wish("web").service, balance=Balance.HASH)
+    (_, web) = made(
+        site(replace(wish("web"), service=sticky), wish("index")), seen("web-0")
+    ).endpoints
+    (member,) = web.body["endpoints"][0]["lb_endpoints"]
+    assert member["metadata"]["filter_metadata"]["envoy.lb"] == {"hash_key": "web-0"}
+
+
+def test_a_limited_service_is_scaled_without_touching_its_cluster_or_a_listener() -> None:
+    limited = replace(wish("web").service, overload=Overload(rate_per_s=10))
+    before = made(site(replace(wish("web", count=2), service=limited), wish("index")))
+    after = made(site(replace(wish("web", count=3), service=limited), wish("index")))
+    assert [rate for _, rate in before.rates] == [20]
+    assert [rate for _, rate in after.rates] == [30]
+    assert before.structure != after.structure
+    assert (before.clusters, before.listeners) == (after.clusters, after.listeners)
+
+
 def test_two_lives_at_one_address_count_once() -> None:
     first = seen("web-0")
     second = replace(first, process=replace(first.process, replica=seen("web-1").id, incarnation=2))
@@ -126,7 +192,8 @@ def worlds(draw: st.DrawFn) -> tuple[Desired, list[SeenReplica]]:
             protocol=draw(st.sampled_from(Protocol)),
             balance=draw(st.sampled_from(Balance)),
             health=Health(expect=draw(st.sampled_from(Expect))),
-            overload=Overload(in_flight=draw(st.integers(1, 500))),
+            overload=Overload(draw(st.integers(1, 500)), draw(st.none() | st.floats(0.01, 1e5))),
+            hash_key=draw(st.none() | st.builds(HashKey, st.sampled_from(HashOn), st.just("x"))),
         )
         services.append(replace(wish(name), service=service))
     names = st.sampled_from([ServiceName(n) for n in NAMES])

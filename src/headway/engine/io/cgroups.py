@@ -9,13 +9,16 @@ import contextlib
 import os
 import subprocess
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 JOIN = ("/bin/sh", "-c", 'echo $$ >"$1"', "join")
 RMDIR_TRIES_MAX = 50
-CPU_SHARES_PER_CORE = 1024  # v1
-CPU_WEIGHT_PER_CORE = 100  # v2
+CPU_SHARES_PER_CORE, CPU_SHARES_MIN, CPU_SHARES_MAX = 1024, 2, 262_144  # v1
+CPU_WEIGHT_PER_CORE, CPU_WEIGHT_MIN, CPU_WEIGHT_MAX = 100, 1, 10_000  # v2
+CPU_OF_A_LIFE = 1.0  # unless described
+CPU_OF_A_KEPT_LIFE = 4.0  # Envoy: every request needs it first
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +42,24 @@ class Cgroups:
         leaves = [self.tree / name] if self.tree else []
         if memory_bytes is not None and self.memory:
             leaves.append(self.memory / name)
-        if cpu is not None and self.cpu:
+        if self.cpu:
             leaves.append(self.cpu / name)
         for leaf in leaves:
             leaf.mkdir(exist_ok=True)
         if memory_bytes is not None and self.memory:
             _limit_memory(self.memory / name, memory_bytes)
-        if cpu is not None and self.cpu:
-            _share_cpu(self.cpu / name, cpu)
+        if self.cpu:
+            _share_cpu(self.cpu / name, CPU_OF_A_LIFE if cpu is None else cpu)
         return tuple(dict.fromkeys(leaves))
+
+    def weigh(self, weight: float) -> None:
+        """The environment's part of the processor, where others want the same cores.
+
+        One unit is worth an ordinary process on each core.
+        """
+        if self.cpu is not None:
+            with contextlib.suppress(OSError):
+                _share_cpu(self.cpu, weight * (os.cpu_count() or 1))
 
     def ran_out_of_memory(self, name: str) -> bool:
         if self.memory is None:
@@ -63,11 +75,17 @@ class Cgroups:
             assert parent is not None
             _rmdir(parent / name)
 
-    def sweep(self) -> None:
-        """Remove the leaves of lives that nobody remembers; one that is in use stays."""
+    def sweep(self, wanted: Collection[str]) -> None:
+        """Remove the leaves of lives that nobody remembers, with whoever is left in them.
+
+        A program that wrote over its environment (nginx and Redis show their title there) can be
+        found by its leaf alone.
+        """
         for parent in {self.tree, self.memory, self.cpu} - {None}:
             assert parent is not None
             for leaf in parent.glob("*/"):
+                if parent == self.tree and leaf.name not in wanted:
+                    kill(leaf)
                 with contextlib.suppress(OSError):
                     leaf.rmdir()
 
@@ -173,10 +191,11 @@ def _limit_memory(leaf: Path, memory_bytes: int) -> None:
 
 def _share_cpu(leaf: Path, cpu: float) -> None:
     if (leaf / "cpu.shares").exists():
-        (leaf / "cpu.shares").write_text(str(max(2, round(cpu * CPU_SHARES_PER_CORE))))
+        shares = round(cpu * CPU_SHARES_PER_CORE)
+        (leaf / "cpu.shares").write_text(str(min(CPU_SHARES_MAX, max(CPU_SHARES_MIN, shares))))
     elif (leaf / "cpu.weight").exists():
-        weight = min(10_000, max(1, round(cpu * CPU_WEIGHT_PER_CORE)))
-        (leaf / "cpu.weight").write_text(str(weight))
+        weight = round(cpu * CPU_WEIGHT_PER_CORE)
+        (leaf / "cpu.weight").write_text(str(min(CPU_WEIGHT_MAX, max(CPU_WEIGHT_MIN, weight))))
 
 
 def _mounts() -> dict[str, Path]:

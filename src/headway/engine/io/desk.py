@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import headway
 from headway.engine.io.guardian import Guardian
 from headway.engine.io.lives import Lives
 from headway.engine.io.record import Record
@@ -26,6 +27,7 @@ class Desk:
     def __init__(self, guardian: Guardian, capabilities: Mapping[str, str]) -> None:
         self.lives: Lives  # set once, by the keeper, before anyone is served
         self.leaving = asyncio.Event()
+        self.renewing: str | None = None  # the interpreter to go on with
         self._guardian = guardian
         self._capabilities = dict(capabilities)
         self._clients: set[asyncio.StreamWriter] = set()
@@ -43,6 +45,7 @@ class Desk:
             "keep": self._keep,
             "unkeep": self._unkeep,
             "leave": self._leave,
+            "renew": self._renew,
             "retire": self._retire,
         }
 
@@ -96,6 +99,8 @@ class Desk:
         return self._verbs[verb](request)
 
     def _hello(self, request: Message) -> Message:
+        if "cpu_weight" in request:
+            self.lives.weigh(float(request["cpu_weight"]))
         guard = request.get("guard")
         if guard is not None:
             self._guardian.guard(
@@ -104,7 +109,12 @@ class Desk:
                 list(map(str, guard["env_names"])),
                 str(guard["directory"]),
             )
-        return {"pid": os.getpid(), "protocol": PROTOCOL, "capabilities": self._capabilities}
+        return {
+            "pid": os.getpid(),
+            "protocol": PROTOCOL,
+            "version": headway.__version__,
+            "capabilities": self._capabilities,
+        }
 
     def _goodbye(self, request: Message) -> Message:
         del request
@@ -164,6 +174,13 @@ class Desk:
         del request
         self.lives.retire()
         self._guardian.release()
+        self.leaving.set()
+        return {}
+
+    def _renew(self, request: Message) -> Message:
+        """Go on with the code that is on disk now; every client has to come again."""
+        self.lives.remember(None)  # refused now rather than after the answer
+        self.renewing = str(request["python"])
         self.leaving.set()
         return {}
 

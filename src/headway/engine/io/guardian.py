@@ -8,8 +8,10 @@ import os
 import subprocess
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from headway.engine.io import procfs
 from headway.engine.io.spawn import disown
@@ -47,6 +49,24 @@ class Guardian:
         self._guarded = Guarded(argv, env, directory)
         self._delay_s = DELAY_S
         self._watch(pid)
+
+    def memory(self) -> tuple[dict[str, Any] | None, tuple[int, ...]]:
+        """For a newer version of this process; the open file goes along."""
+        if self._guarded is None:
+            return None, ()
+        known = {**asdict(self._guarded), "watched": self._pid if self._pidfd >= 0 else 0}
+        return known, (self._pidfd,) if self._pidfd >= 0 else ()
+
+    def resume(self, known: Mapping[str, Any] | None, files: Sequence[int]) -> None:
+        """What `memory` gave."""
+        if known is None:
+            return
+        self._guarded = Guarded(tuple(known["argv"]), known["env"], known["directory"])
+        if not files:
+            self._died()  # it was about to be started again
+            return
+        self._pid, self._pidfd = known["watched"], files[0]
+        asyncio.get_running_loop().add_reader(self._pidfd, self._died)
 
     def release(self) -> None:
         self._guarded = None

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import headway
 from headway.engine.io import wire
 from headway.engine.io.wire import Message
 from headway.model.errors import EngineError, StaleEpochError
@@ -32,7 +33,9 @@ class KeeperLink:
         hello: Message,
         listed: Callable[[list[Message]], None],
         heard: Callable[[Message], None],
+        renew: bool = False,
     ) -> None:
+        """`renew`: the keeper is to take up the code that is on disk, whatever its version."""
         self._directory = directory
         self._guard_port = guard_port
         self._hello = hello
@@ -43,9 +46,12 @@ class KeeperLink:
         self._answers: dict[int, asyncio.Future[Message]] = {}
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
+        self._renew = renew
+        self._renewed = False  # asked once; a keeper that stays as it was is lived with
         self._is_over = False  # the keeper was told to end: nobody brings it back
         self.capabilities: dict[str, str] = {}
         self.keeper_pid = 0
+        self.keeper_version = ""
         self.trouble = "not connected to its keeper yet"
         self.lost_s: float | None = None  # loop time when the line broke; None while it holds
 
@@ -164,7 +170,12 @@ class KeeperLink:
             if said.get("protocol") != wire.PROTOCOL:
                 await self._ask("leave", {"epoch": self._hello["epoch"]})
                 return
+            if not self._renewed and (self._renew or said.get("version") != headway.__version__):
+                self._renewed = True
+                await self._ask("renew", {"epoch": self._hello["epoch"], "python": sys.executable})
+                return
             self.capabilities, self.keeper_pid = dict(said["capabilities"]), int(said["pid"])
+            self.keeper_version = str(said.get("version", ""))
         except StaleEpochError as error:
             stale = error  # it may still look, but no longer act
         await self._ask("watch", {})

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headway.engine.io import procfs
-from headway.engine.io.cgroups import Cgroups, members
+from headway.engine.io.cgroups import CPU_OF_A_KEPT_LIFE, Cgroups, members
 from headway.engine.io.record import Ending, Record
 from headway.engine.io.spawn import CANNOT_JOIN, CannotStart, Command, spawn
 from headway.engine.io.tree import Tree
@@ -27,6 +27,7 @@ class Life:
         self._changed = changed
         self._pidfd = -1
         self._burial: asyncio.Task[None] | None = None
+        self.dying: tuple[float, int | None, str] | None = None  # when, how; its tree is not gone
         self._kill_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -73,8 +74,7 @@ class Life:
     def main_ended(self, status: int | None) -> None:
         """`status` as the kernel told it: minus the signal, or None when it told another parent."""
         if self._burial is None and self.running:
-            loop = asyncio.get_running_loop()
-            self._burial = loop.create_task(self._bury(time.monotonic(), status))
+            self.bury(time.monotonic(), status)
 
     def drain(self) -> None:
         if self.record.draining_s is None and self.running:
@@ -95,15 +95,18 @@ class Life:
 
     def fate(self, note: str) -> None:
         """It ended while no keeper looked; nobody knows how."""
-        self._burial = asyncio.get_running_loop().create_task(
-            self._bury(time.monotonic(), None, note)
-        )
+        self.bury(time.monotonic(), None, note)
+
+    def bury(self, at_s: float, status: int | None, note: str = "") -> None:
+        """End what is left of its tree, and say how it ended."""
+        self.dying = (at_s, status, note)
+        self._burial = asyncio.get_running_loop().create_task(self._bury(at_s, status, note))
 
     def _leaves(self) -> tuple[Path, ...]:
         try:
-            return self._cgroups.prepare(
-                self.cgroup_name, self.record.memory_bytes, self.record.cpu
-            )
+            record = self.record
+            cpu = CPU_OF_A_KEPT_LIFE if record.kept is not None else record.cpu
+            return self._cgroups.prepare(self.cgroup_name, record.memory_bytes, cpu)
         except OSError as error:
             reason = f"cannot make its control group: {error.strerror}"
             raise CannotStart(CANNOT_JOIN, reason) from None
@@ -160,6 +163,7 @@ class Life:
                 os.close(self._pidfd)
             self._pidfd = -1
         self.record.ending = ending
+        self.dying = None
         self._changed(self)
 
 

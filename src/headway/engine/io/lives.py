@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from hashlib import blake2s
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from headway.engine.io import procfs, recovery, state_file
 from headway.engine.io.cgroups import Cgroups
 from headway.engine.io.life import Life
 from headway.engine.io.record import Kept, Record
+from headway.engine.io.renewal import Memory
 from headway.engine.io.spawn import Command
 from headway.engine.io.wire import BUSY, CONFLICT, SOCKET_NAME, STALE_EPOCH, Message, Refused
 
@@ -25,6 +27,7 @@ LIVES_MAX = 800  # each takes a file descriptor, of which there are 1,024 by def
 SAVE_PAUSE_S = 0.02  # a burst of changes is one write
 SAVE_AGAIN_S = 1.0
 KEPT_PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+LAST_GRACE_S = 5.0
 KEPT_WELL_S = 10.0  # a kept process that ran this long is started again at once
 
 
@@ -41,6 +44,7 @@ class Lives:
         self._commands: dict[str, Command] = {}  # of kept processes
         self._failures: dict[str, int] = {}  # short lives of kept processes in a row
         self._leaving: set[str] = set()  # kept processes that are to be forgotten when they end
+        self._after_all: asyncio.Event | None = None  # to be set when nothing runs any more
         self._save_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -56,8 +60,8 @@ class Lives:
     def logs(self) -> list[Path]:
         return [self.log(name) for name, life in self._lives.items() if life.running]
 
-    def recover(self) -> None:
-        """Take up what an earlier keeper left."""
+    def recover(self, memory: Memory) -> None:
+        """Take up what an earlier keeper left, on disk and in memory."""
         state = state_file.load(self._directory)
         self.epoch = state.epoch
         found = recovery.look_around(
@@ -66,19 +70,46 @@ class Lives:
         for record in found.ended:
             self._add(record)
         for record, note in found.lost:
-            self._add(record).fate(note)
+            life = self._add(record)
+            if record.name in memory.dying:
+                life.bury(*memory.dying[record.name])
+            else:
+                life.fate(note)
         for record in (*found.alive, *found.unwritten):
             life = self._add(record)
-            if record.kept is not None:
-                self._commands[record.name] = _kept_command(record, record.kept)
             if not life.adopt():
                 life.fate(recovery.MISSED)
+        for life in tuple(self._lives.values()):
+            self._keep_on(life.record, memory)
         for pid in found.strays:
             started = procfs.starttime(pid)
             if started is not None:
                 procfs.kill(pid, started)
-        self._cgroups.sweep()
+        adopted = (life for life in self._lives.values() if life.running and life.dying is None)
+        self._cgroups.sweep({life.cgroup_name for life in adopted})
         self._save()
+
+    def _keep_on(self, record: Record, memory: Memory) -> None:
+        """A kept process stays kept, unless it was being let go of."""
+        if record.kept is None:
+            return
+        if record.stopping_s is not None:
+            self._leaving.add(record.name)
+        elif record.name in memory.commands:
+            self._commands[record.name] = Command(**memory.commands[record.name])
+        elif record.ending is None:
+            self._commands[record.name] = _kept_command(record, record.kept)
+        if record.ending is not None:
+            asyncio.get_running_loop().call_soon(self._after_kept, record)
+
+    def remember(self, guarded: Message | None) -> Memory:
+        """What a newer version of this process cannot know otherwise. Raises Refused."""
+        self._save()
+        if self.trouble:
+            raise Refused(BUSY, self.trouble)
+        dying = {name: life.dying for name, life in self._lives.items() if life.dying}
+        commands = {name: asdict(command) for name, command in self._commands.items()}
+        return Memory(commands, dying, guarded)
 
     def admit(self, epoch: int) -> None:
         """Obey only the newest control plane that was ever heard of."""
@@ -88,6 +119,10 @@ class Lives:
         if epoch > self.epoch:
             self.epoch = epoch
             self._save()
+
+    def weigh(self, weight: float) -> None:
+        """What the whole environment counts for, where others want the same cores."""
+        self._cgroups.weigh(weight)
 
     def start(self, record: Record, command: Command) -> Life:
         """A life that is known already is left as it is."""
@@ -166,6 +201,21 @@ class Lives:
                 else:
                     guarded_ended(pid, code)
 
+    def end_all(self, ended: asyncio.Event) -> None:
+        """Everything, gently; nobody will come to look after it."""
+        self._after_all = ended
+        for name, life in tuple(self._lives.items()):
+            if life.record.kept is not None:
+                self.unkeep(name, LAST_GRACE_S)
+            else:
+                life.stop(LAST_GRACE_S)
+        self._look_whether_all_ended()
+
+    def _look_whether_all_ended(self) -> None:
+        if self._after_all is not None and not self.running_count:
+            self._cgroups.remove_all()
+            self._after_all.set()
+
     def retire(self) -> None:
         if self.running_count:
             raise Refused(BUSY, f"{self.running_count} processes still run; stop them first")
@@ -212,6 +262,7 @@ class Lives:
         self._save_soon()
         if record.kept is not None and record.ending is not None:
             self._after_kept(record)
+        self._look_whether_all_ended()
 
     def _after_kept(self, record: Record) -> None:
         assert record.ending is not None
@@ -253,11 +304,11 @@ class Lives:
         except OSError as error:
             loop = asyncio.get_running_loop()
             self._save_timer = loop.call_later(SAVE_AGAIN_S, self._save)
-            self._say(f"the keeper's state cannot be written: {error.strerror}")
+            self.say(f"the keeper's state cannot be written: {error.strerror}")
         else:
-            self._say("")
+            self.say("")
 
-    def _say(self, trouble: str) -> None:
+    def say(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
             self._tell({"trouble": trouble})

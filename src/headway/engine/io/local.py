@@ -6,8 +6,6 @@ The processes outlive this object, the daemon, and the keeper.
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,19 +13,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from headway.engine import environment, sockets
+from headway.engine.hosts import hosts_of
 from headway.engine.io import listeners, log_files
+from headway.engine.io.control_files import ControlFiles
+from headway.engine.io.greeting import Guard, greeting
+from headway.engine.io.inherited import inherited
 from headway.engine.io.keeper_link import KeeperLink
 from headway.engine.io.port_block import PortBlock
 from headway.engine.io.probe import Prober, ProbeRates, Target
 from headway.engine.io.record import from_json
 from headway.engine.io.sight import Replica, Sight
 from headway.engine.io.wire import Message
+from headway.model.desired import Controls
 from headway.model.errors import EngineError, HeadwayError, SecretError, StaleEpochError
 from headway.model.host import Host
 from headway.model.ids import EnvironmentId, ServiceName
 from headway.model.observed import Exit, Probe, Seen
 from headway.model.plan import Action, Drain, Forget, Outcome, Start, Stop
-from headway.model.site import Health
+from headway.model.site import DescribedHost, Health
 
 UNSEEN_S_MAX = 3.0  # older than this, what was seen is no fact any more
 CONNECTIONS_EVERY_S = 0.05
@@ -39,15 +42,6 @@ class Clock(Protocol):
     def at(self, monotonic_s: float) -> datetime:
         """The time at which the machine's monotonic clock showed this."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """How the keeper is to bring this daemon back when it dies."""
-
-    argv: tuple[str, ...]
-    env_names: tuple[str, ...]
-    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +75,16 @@ class LocalEngine:
         rates: ProbeRates,
         public_listen_allowed: bool,
         guard: Guard | None,
+        cpu_weight: float = 1.0,
+        renew_keeper: bool = False,
     ) -> None:
         self.changed = asyncio.Event()  # set on every change; whoever waits for it clears it
         self._environment_id = environment_id
         self._directory = directory
         self._ports = PortBlock(ports)
-        self._host = host
+        self._controls = ControlFiles(directory / "control")
+        self._machine = host
+        self._hosts: tuple[Host, ...] = (host,)
         self._epoch = epoch
         self._secrets = secrets
         self._clock = clock
@@ -99,31 +97,30 @@ class LocalEngine:
         self._counting: asyncio.Task[None] | None = None
         self._is_aiming = False
         self._is_closed = False
-        hello: Message = {"epoch": epoch}
-        if guard is not None:
-            hello["guard"] = {
-                "pid": os.getpid(),
-                "argv": list(guard.argv),
-                "env_names": list(guard.env_names),
-                "directory": guard.directory,
-            }
         self._link = KeeperLink(
-            directory, ports[0], hello=hello, listed=self._listed, heard=self._pushed
+            directory,
+            ports[0],
+            hello=greeting(epoch, guard, cpu_weight),
+            listed=self._listed,
+            heard=self._pushed,
+            renew=renew_keeper,
         )
 
     async def start(self) -> None:
         """Find the keeper or start one. Raises EngineError, StaleEpochError."""
         await self._link.open()
 
-    async def close(self) -> None:
-        """Let go. Everything keeps running; the keeper will not bring this daemon back."""
+    async def close(self, *, for_good: bool = True) -> None:
+        """Let go. Everything keeps running; `for_good`: the keeper will not bring us back."""
         with contextlib.suppress(EngineError):  # a dead keeper brings nobody back
-            await self._link.ask("goodbye")
+            if for_good:
+                await self._link.ask("goodbye")
         await self._let_go()
 
     async def retire(self) -> None:
         """End the keeper and remove its traces. Raises EngineError while anything runs."""
         await self._link.retire(self._epoch)
+        self._controls.remove()
         await self._let_go()
 
     @property
@@ -136,6 +133,10 @@ class LocalEngine:
         return self._link.keeper_pid
 
     @property
+    def keeper_version(self) -> str:
+        return self._link.keeper_version
+
+    @property
     def trouble(self) -> str:
         """What hinders the keeper, for people; empty when nothing does."""
         return self._link.trouble
@@ -145,12 +146,19 @@ class LocalEngine:
         self._health = dict(health)
         self._aim()
 
+    def set_hosts(self, described: Sequence[DescribedHost]) -> None:
+        """The places of this machine that replicas may be put on; none: the machine is one."""
+        self._hosts = hosts_of(self._machine, described)
+        # However a machine is called today: where nothing else is described, all is on it.
+        self._sight.set_only_host(None if described else self._machine.name)
+        self.changed.set()
+
     async def observe(self) -> Seen:
         """Raises EngineError when nothing has been heard from the keeper for too long."""
         lost_s = self._link.lost_s
         if lost_s is not None and asyncio.get_running_loop().time() - lost_s > UNSEEN_S_MAX:
             raise EngineError(f"the keeper cannot be reached: {self._link.trouble}")
-        return Seen(self._clock.now(), (self._host,), self._sight.processes())
+        return Seen(self._clock.now(), self._hosts, self._sight.processes())
 
     async def perform(self, action: Action, epoch: int) -> Outcome:
         """Raises StaleEpochError only; whatever else goes wrong is an outcome."""
@@ -165,6 +173,13 @@ class LocalEngine:
             remedy = f" ({error.remedy})" if error.remedy else ""
             return Outcome(action, ok=False, detail=f"{action.replica}: {error}{remedy}")
         return Outcome(action, ok=True)
+
+    async def tell(self, words: Mapping[ServiceName, Controls], epoch: int) -> None:
+        """Raises EngineError, StaleEpochError; then the next call begins where this one ended."""
+        self._epoch = max(self._epoch, epoch)
+        if self._controls.differ(words):
+            await self._link.ask("hello", epoch=epoch)  # refused when somebody else is in charge
+            self._controls.lay(words)
 
     async def keep(
         self, name: str, argv: Sequence[str], env: Mapping[str, str], directory: Path
@@ -221,8 +236,16 @@ class LocalEngine:
         if known is not None:
             await self._link.ask("hello", epoch=which["epoch"])  # still refused when too old
             return
+        host = next((h for h in self._hosts if h.name == action.host), None)
+        if host is None:
+            raise EngineError(
+                f"there is no host {action.host}", remedy="it has left the description meanwhile"
+            )
         port = self._ports.take({replica.port for replica in self._sight.replicas()})
-        own = environment.replica_names(action, str(self._environment_id), port)
+        control = str(self._controls.path(action.service))
+        own = environment.replica_names(
+            action, str(self._environment_id), port, host, control=control
+        )
         # A secret may come from a command that takes its time.
         argv, env = await asyncio.to_thread(self._command, action, own)
         await self._link.ask(
@@ -239,13 +262,14 @@ class LocalEngine:
                 "attempt": action.attempt,
                 "host": action.host,
                 "port": port,
+                "control": True,
             },
         )
 
     def _command(
         self, action: Start, own: Mapping[str, str]
     ) -> tuple[list[str], Mapping[str, str]]:
-        env = environment.full_environment(action.launch, _base(), own, self._secrets)
+        env = environment.full_environment(action.launch, inherited(), own, self._secrets)
         argv = [environment.fill_in(word, env, self._secrets) for word in action.launch.argv]
         return argv, env
 
@@ -369,13 +393,3 @@ class LocalEngine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _base() -> dict[str, str]:
-    """What every process needs to find its interpreter and its home, and nothing else of ours."""
-    own = str(Path(sys.executable).parent)
-    return {
-        "PATH": f"{own}:{os.environ.get('PATH', os.defpath)}",
-        "HOME": os.environ.get("HOME") or str(Path.home()),
-        "LANG": "C.UTF-8",
-    }

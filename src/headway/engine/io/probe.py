@@ -85,6 +85,7 @@ class Prober:
             first_ok_at = now if heard.ok else None
             return Probe(now, heard.ok, asked, heard.answer, now, 1, first_ok_at)
         changed = heard.ok != before.ok
+        is_back = changed and heard.ok and before.first_ok_at is not None
         return replace(
             before,
             at=now,
@@ -94,6 +95,7 @@ class Prober:
             since=now if changed else before.since,
             tries=1 if changed else before.tries + 1,
             first_ok_at=before.first_ok_at or (now if heard.ok else None),
+            away_s=(now - before.since).total_seconds() if is_back else before.away_s,
         )
 
     def _pause_s(self, begun_s: float, now_s: float, *, is_unclear: bool) -> float:

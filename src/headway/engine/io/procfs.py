@@ -20,6 +20,17 @@ def starttime(pid: int) -> int | None:
     return None if fields is None or fields[0] in "ZX" else int(fields[19])
 
 
+def is_unwaited_child(pid: int, started: int) -> bool:
+    """It was our child, has ended, and its status still waits for us."""
+    fields = _stat(pid)
+    return (
+        fields is not None
+        and fields[0] == "Z"
+        and int(fields[1]) == os.getpid()
+        and started in (0, int(fields[19]))  # 0: it had ended before anybody looked
+    )
+
+
 def session(pid: int) -> int | None:
     fields = _stat(pid)
     return None if fields is None or fields[0] in "ZX" else int(fields[3])
@@ -37,7 +48,7 @@ def open_pidfd(pid: int, started: int) -> int | None:
         fd = os.pidfd_open(pid)
     except OSError:
         return None
-    if starttime(pid) == started:
+    if starttime(pid) == started or is_unwaited_child(pid, started):
         return fd
     os.close(fd)
     return None

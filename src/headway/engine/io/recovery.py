@@ -56,7 +56,9 @@ def look_around(records: Sequence[Record], *, same_boot: bool, prefix: str) -> F
 def _find(record: Record, marked: Mapping[str, list[int]]) -> bool:
     """Is its main process there? One whose pid was not yet written down is known by its marker."""
     if record.pid:
-        return procfs.starttime(record.pid) == record.starttime
+        return procfs.starttime(record.pid) == record.starttime or procfs.is_unwaited_child(
+            record.pid, record.starttime
+        )
     for pid in marked.get(record.marker, []):
         started = procfs.starttime(pid)
         if started is not None and procfs.session(pid) == pid:
@@ -97,6 +99,7 @@ def _tags(told: Mapping[str, str]) -> dict[str, Any] | None:
             "attempt": 0,
             "host": os.uname().nodename.partition(".")[0],
             "port": int(told["PORT"]),
+            "control": "HW_CONTROL" in told,
         }
     except (KeyError, ValueError):
         return None

@@ -62,6 +62,14 @@ class Sight:
         self._kept: dict[str, Record] = {}
         self._built: dict[ServiceName, tuple[Process, ...]] = {}
         self._processes: Mapping[ServiceName, tuple[Process, ...]] | None = None
+        self._only_host: HostName | None = None
+
+    def set_only_host(self, name: HostName | None) -> None:
+        """Where everything is, whatever it was started as; None: where each was put."""
+        if name != self._only_host:
+            self._only_host = name
+            self._built.clear()
+            self._processes = None
 
     def when(self, monotonic_s: float) -> datetime:
         """The keeper's time as the clock of this daemon shows it."""
@@ -143,7 +151,7 @@ class Sight:
             release=ReleaseId(tags["release"]),
             incarnation=record.incarnation,
             attempt=int(tags["attempt"]),
-            host=HostName(tags["host"]),
+            host=self._only_host or HostName(tags["host"]),
             address=facts.address,
             port=replica.port,
             pid=record.pid,
@@ -154,6 +162,7 @@ class Sight:
             probe=facts.probe,
             connections=facts.connections,
             objection=facts.objection,
+            has_control=bool(tags.get("control")),
         )
 
     def _maybe(self, monotonic_s: float | None) -> datetime | None:
@@ -171,6 +180,7 @@ class Sight:
                 since=self.when(notes["since_s"]),
                 tries=1,
                 first_ok_at=self.when(notes["first_ok_s"]),
+                away_s=float(notes.get("away_s", 0.0)),  # older keepers' notes lack it
             )
             return Facts(probe, str(notes["address"]), str(notes["objection"]))
         except (KeyError, TypeError):
@@ -184,6 +194,7 @@ class Sight:
         return {
             "since_s": self._monotonic_s(probe.since),
             "first_ok_s": self._monotonic_s(probe.first_ok_at),
+            "away_s": probe.away_s,
             "ok": probe.ok,
             "asked": probe.asked,
             "answer": probe.answer,

@@ -9,29 +9,28 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, Row
+from sqlalchemy.engine import Connection, Engine
 
+from headway.journal.io.records import environment_row, read_environment, read_event
+from headway.journal.io.reserve import set_reserve
 from headway.journal.io.tables import environment, event, meta, override
 from headway.journal.rows import (
     StoredEnvironment,
     override_from_json,
     override_to_json,
-    release_from_json,
-    release_to_json,
 )
 from headway.model.actor import HEADWAY
 from headway.model.errors import JournalError, JournalFullError
 from headway.model.event import Event
-from headway.model.ids import EnvironmentId, EnvironmentName, ServiceName, SiteName
+from headway.model.ids import EnvironmentId, ReplicaId
+from headway.model.observed import Phase
 from headway.model.override import Override
 
 SCHEMA_HEAD = "0001"
-RESERVE_BYTES = 16 << 20
 EVENTS_PAGE_MAX = 5_000
 EVENTS_KEPT = 200_000  # some 100 MB; hundreds of crash loops write as many in a few hours
 PRUNE_EVERY = 1_000  # ids
@@ -51,6 +50,7 @@ class SqliteJournal:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.epoch = epoch
         self.full = full  # nothing could be written when it was tried last
+        self.sealed = ""  # why nothing may be written any more
         self.has_reserve = set_reserve(reserve)
 
     async def record(self, events: Sequence[Event]) -> None:
@@ -65,7 +65,7 @@ class SqliteJournal:
         """What is wanted from now on; one transaction with the events that say who wanted it."""
 
         def put(connection: Connection) -> None:
-            row = _environment_row(stored)
+            row = environment_row(stored)
             connection.execute(sa.delete(environment).where(environment.c.id == row["id"]))
             connection.execute(sa.insert(environment), [row])
             _insert_events(connection, events)
@@ -87,7 +87,7 @@ class SqliteJournal:
 
     async def environments(self) -> tuple[StoredEnvironment, ...]:
         rows = await self._read(lambda c: c.execute(sa.select(environment)).all())
-        return tuple(_environment(row) for row in rows)
+        return tuple(read_environment(row) for row in rows)
 
     async def add_override(
         self, where: EnvironmentId, added: Override, events: Sequence[Event]
@@ -139,8 +139,20 @@ class SqliteJournal:
         query = query.order_by(event.c.id.desc() if newest_first else event.c.id)
         query = query.limit(min(limit, EVENTS_PAGE_MAX))
         rows = await self._read(lambda c: c.execute(query).all())
-        found = [(row.id, _event(row)) for row in rows]
+        found = [(row.id, read_event(row)) for row in rows]
         return tuple(reversed(found) if newest_first else found)
+
+    async def told_phases(self, where: EnvironmentId) -> dict[tuple[ReplicaId, int], Phase]:
+        """What was told last of each life, as far as it was told lately."""
+        query = sa.select(event.c.kind, event.c.subject, event.c.data)
+        query = query.where(event.c.environment == str(where), event.c.kind.in_([*Phase]))
+        query = query.order_by(event.c.id.desc()).limit(EVENTS_PAGE_MAX)
+        rows = await self._read(lambda c: c.execute(query).all())
+        newest_last = reversed([row for row in rows if "incarnation" in row.data])
+        return {
+            (ReplicaId(row.subject), int(row.data["incarnation"])): Phase(row.kind)
+            for row in newest_last
+        }
 
     async def size(self) -> tuple[int, int]:
         """Events, and bytes of the file."""
@@ -148,6 +160,10 @@ class SqliteJournal:
         count = await self._read(lambda c: c.execute(query).scalar() or 0)
         pages = sa.text("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
         return count, await self._read(lambda c: int(c.execute(pages).scalar_one()))
+
+    async def raise_epoch(self, at_least: int) -> None:
+        """Whoever opens it next is newer than everybody who had that epoch."""
+        await self._write(lambda c: _set_epoch(c, max(at_least, _epoch(c))))
 
     async def close(self) -> None:
         await self._run(self._engine.dispose)
@@ -167,6 +183,9 @@ class SqliteJournal:
         return await self._run(read)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
+        if self.sealed:
+            raise JournalError(self.sealed, remedy="try again in a moment")
+
         def write() -> T:
             try:
                 with self._engine.begin() as connection:
@@ -232,27 +251,6 @@ def _begin(path: Path, reserve: Path) -> tuple[Engine, int, bool]:
         return engine, _epoch(connection) + 1, True
 
 
-def set_reserve(path: Path, size: int = RESERVE_BYTES) -> bool:
-    """Set aside room on the disk. Not the last room there is: then others need it more."""
-    try:
-        if path.exists() and path.stat().st_size == size:
-            return True
-        disk = os.statvfs(path.parent)
-        if disk.f_bavail * disk.f_frsize < 2 * size:
-            return False
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        except OSError:
-            path.unlink()
-            return False
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return False
-    return True
-
-
 def _connect(path: Path) -> Engine:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     engine = sa.create_engine(
@@ -297,9 +295,13 @@ def _migrate(engine: Engine) -> None:
 def _next_epoch(engine: Engine) -> int:
     with engine.begin() as connection:
         epoch = _epoch(connection) + 1
-        connection.execute(sa.delete(meta).where(meta.c.key == "epoch"))
-        connection.execute(sa.insert(meta).values(key="epoch", value=str(epoch)))
+        _set_epoch(connection, epoch)
     return epoch
+
+
+def _set_epoch(connection: Connection, epoch: int) -> None:
+    connection.execute(sa.delete(meta).where(meta.c.key == "epoch"))
+    connection.execute(sa.insert(meta).values(key="epoch", value=str(epoch)))
 
 
 def _epoch(connection: Connection) -> int:
@@ -349,50 +351,3 @@ def _prune(connection: Connection, up_to: int) -> None:
     """What Headway did long ago is let go of; what people did is kept."""
     old = sa.and_(event.c.id <= up_to, event.c.actor == HEADWAY.name)
     connection.execute(sa.delete(event).where(old))
-
-
-def _environment_id(text: str) -> EnvironmentId:
-    site, _, name = text.partition("/")
-    return EnvironmentId(SiteName(site), EnvironmentName(name))
-
-
-def _event(row: Row[tuple[object, ...]]) -> Event:
-    return Event(
-        at=datetime.fromisoformat(row.at),
-        environment=_environment_id(row.environment) if row.environment else None,
-        kind=row.kind,
-        subject=row.subject,
-        text=row.text,
-        actor=row.actor,
-        data=row.data,
-    )
-
-
-def _environment_row(stored: StoredEnvironment) -> dict[str, object]:
-    return {
-        "id": str(stored.id),
-        "text": stored.text,
-        "directory": stored.directory,
-        "file": stored.file,
-        "digest": stored.digest,
-        "applied_at": stored.applied_at.isoformat(),
-        "going_down": stored.going_down,
-        "purge": stored.purge,
-        "ports": dict(stored.ports),
-        "releases": {name: release_to_json(r) for name, r in stored.releases.items()},
-    }
-
-
-def _environment(row: Row[tuple[object, ...]]) -> StoredEnvironment:
-    return StoredEnvironment(
-        id=_environment_id(row.id),
-        text=row.text,
-        directory=row.directory,
-        file=row.file,
-        digest=row.digest,
-        applied_at=datetime.fromisoformat(row.applied_at),
-        going_down=row.going_down,
-        purge=row.purge,
-        ports=row.ports,
-        releases={ServiceName(name): release_from_json(r) for name, r in row.releases.items()},
-    )

@@ -66,12 +66,14 @@ class FileTraffic:
         binary: Path,
         admins: Callable[[], Sequence[Admin]],
         entry_address: str,
+        workers: int,
         retired_kept_s: float,
     ) -> None:
         self._directory = directory
         self._binary = binary
         self._admins = admins
         self._entry_address = entry_address
+        self._workers = workers
         self._retired_kept_s = retired_kept_s
         self._shelf = Shelf(directory)
         self._shelf.prepare()
@@ -151,7 +153,8 @@ class FileTraffic:
 
     def _structure_of(self, desired: Desired) -> Snapshot:
         if self._wanted is None or self._wanted[0] != desired:
-            self._wanted = (desired, structure(desired, entry_address=self._entry_address))
+            made = structure(desired, entry_address=self._entry_address, workers=self._workers)
+            self._wanted = (desired, made)
         return self._wanted[1]
 
     def _known(self) -> tuple[Resource, ...]:
@@ -207,7 +210,7 @@ class FileTraffic:
         self._remove_unused(made)
 
     async def _write_and_wait(
-        self, wanted: Sequence[Document], before: Mapping[Admin, Mapping[str, str]]
+        self, wanted: Sequence[Document], before: dict[Admin, Mapping[str, str]]
     ) -> None:
         """What Envoy does not take is written again next time: a port may be free by then."""
         changed = self._unwritten(wanted)
@@ -220,19 +223,24 @@ class FileTraffic:
                 self._written.pop(document.path, None)
             raise
 
-    async def _counted(self) -> Mapping[Admin, Mapping[str, str]]:
+    async def _counted(self) -> dict[Admin, Mapping[str, str]]:
         """What each Envoy that answers says about itself; the others will read the files."""
-        counted = {}
+        counted: dict[Admin, Mapping[str, str]] = {}
         for admin in self._admins():
             with contextlib.suppress(AdminUnreachableError):
                 counted[admin] = by_kind(await admin.stats(TAKING_STATS))
         return counted
 
-    async def _taken(self, document: Document, before: Mapping[Admin, Mapping[str, str]]) -> None:
-        """Wait until Envoy runs it. What it refuses or leaves lying is an error with its reason."""
-        for admin, counts in before.items():
-            with contextlib.suppress(AdminUnreachableError):
+    async def _taken(self, document: Document, before: dict[Admin, Mapping[str, str]]) -> None:
+        """Wait until Envoy runs it. What it refuses or leaves lying is an error with its reason.
+
+        Who does not answer is not asked again: it costs this publication one wait, not one each.
+        """
+        for admin, counts in tuple(before.items()):
+            try:
                 await _taken_by(admin, document, counts)
+            except AdminUnreachableError:
+                del before[admin]  # `confirm` says it
 
     def _remove_unused(self, made: Documents) -> None:
         """Last of all: files that nothing refers to any more."""

@@ -1,0 +1,1 @@
+"""Where monitoring touches the world: fetching, and keeping what was fetched."""
