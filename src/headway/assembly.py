@@ -17,7 +17,7 @@ import headway
 from headway.api.control import EnvoyView, Fact, Level
 from headway.api.log_pages import LogFiles
 from headway.api.restoring import rehearse
-from headway.api.running import Running
+from headway.api.running import Running, Support
 from headway.engine.io.blocks import BLOCK_PORTS
 from headway.engine.io.greeting import Guard
 from headway.engine.io.local import LocalEngine
@@ -131,6 +131,7 @@ def assemble(
         proxy=_ProxyOf(envoy, traffic, engine),
         doctor=lambda: _facts(engine, stored),
         heed=heed,
+        support=lambda: _support(engine, envoy),
     )
     return Assembly(running, engine, envoy, traffic)
 
@@ -288,6 +289,13 @@ class _ProxyOf:
 
     async def replace(self) -> None:
         await self._envoy.replace()
+
+
+def _support(engine: LocalEngine, envoy: Envoy) -> Support:
+    kept = engine.kept(f"envoy-{envoy.generation}")
+    if kept is None or kept.pid == 0:
+        return Support(engine.keeper_pid)
+    return Support(engine.keeper_pid, kept.pid, str(envoy.serving.socket))
 
 
 def _facts(engine: LocalEngine, stored: StoredEnvironment) -> tuple[Fact, ...]:

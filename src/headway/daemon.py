@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import psutil
@@ -29,10 +28,13 @@ from headway.api.custody import LiveCustody, Succession
 from headway.api.keyring import StoredKeyring
 from headway.api.leavings import clear
 from headway.api.live import LiveControl
+from headway.api.monitored import watchlist
 from headway.api.outside import Outside
+from headway.api.own_log import log_to
 from headway.api.restoring import forget, prepared_path
 from headway.api.running import Running
-from headway.api.server import Baton, serve
+from headway.api.server import serve
+from headway.api.serving import Baton
 from headway.api.succession import Taken, go_on
 from headway.assembly import (
     Assembly,
@@ -57,6 +59,7 @@ from headway.model.host import Host
 from headway.model.ids import EnvironmentId, HostName
 from headway.model.observed import Phase
 from headway.model.site import Site
+from headway.monitoring.io.care import MonitorCare
 from headway.planning.resolve import going_down
 from headway.traffic.io.envoy import find_envoy
 
@@ -64,7 +67,6 @@ RETRY_S = 1.0
 FIRST_LINGER_S, LINGER_S = 3.0, 0.5
 LAST_ANSWERS_S = 0.1
 LOCK_WITHIN_S, LOCK_EVERY_S = 2.0, 0.05
-LOG_BYTES_MAX, LOGS_KEPT = 8 << 20, 2
 
 log = logging.getLogger("headway.daemon")
 
@@ -88,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if taken is None:
         return 0  # another one looks after this folder
-    _log_to(log_path(home))
+    log_to(log_path(home))
     daemon = Daemon(home, Baton(taken.socket), renew_keepers=said.renew_keepers)
     try:
         asyncio.run(daemon.run())
@@ -141,6 +143,7 @@ class Daemon:
         self._journal: SqliteJournal
         self._place: Place
         self._control: LiveControl
+        self._running: Mapping[EnvironmentId, Running]
 
     async def run(self) -> None:
         forget(prepared_path(self._home))  # of a restore that was cut short
@@ -177,6 +180,8 @@ class Daemon:
             "headwayd %d, epoch %d, looks after %s", os.getpid(), self._journal.epoch, self._home
         )
         self._leave_when_idle(FIRST_LINGER_S)
+        care = MonitorCare(self._home, lambda: watchlist(self._running.values()))
+        self._spawn(care.run(), "monitor")
         told = asyncio.create_task(self._told.wait())
         await asyncio.wait({api, told}, return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
@@ -184,6 +189,8 @@ class Daemon:
             task.cancel()
         results = await asyncio.gather(api, *self._tasks, return_exceptions=True)
         await self._journal.close()
+        if self._control.is_idle or self.succession is not None:  # newer code watches by itself
+            await care.end()
         self._settle_baton()
         if self._control.is_idle and self.succession is None:
             (self._home / "journal.reserve").unlink(missing_ok=True)
@@ -194,6 +201,7 @@ class Daemon:
     def _custody(
         self, running: Mapping[EnvironmentId, Running], changing: asyncio.Lock
     ) -> LiveCustody:
+        self._running = running
         return LiveCustody(
             home=self._home,
             journal=self._journal,
@@ -382,15 +390,6 @@ def _this_host() -> Host:
         memory_bytes=psutil.virtual_memory().total,
         weight=cores,
     )
-
-
-def _log_to(path: Path) -> None:
-    """A log of its own, bounded; times in UTC."""
-    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOGS_KEPT)
-    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s %(message)s")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 if __name__ == "__main__":

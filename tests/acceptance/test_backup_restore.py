@@ -90,7 +90,7 @@ def test_what_is_no_backup_is_refused_with_its_reason_and_nothing_changes(
         assert reason in site.headway("restore", str(file), "--yes", code=None).out, file
     assert "confirmed" in site.headway("restore", str(good), code=1).out
     text.write_text("mine")
-    assert "is no backup" in site.headway("backup", str(text), code=1).out
+    assert "is no backup" in site.headway("backup", str(text), code=2).out
     assert text.read_text() == "mine"
     assert site.headway("events", "--all", "--kind", "headwayd-started").out == started
     assert not list(site.home.glob("journal.before-restore-*"))

@@ -15,7 +15,7 @@ from headway.monitoring.matching import predicate
 from headway.monitoring.promql.evaluate import query
 from headway.monitoring.promql.setting import Setting
 from headway.monitoring.promql.values import Ranges, Scalar, Text, Vector
-from headway.monitoring.series import NAME, STALE, Group, Labels, Matcher, is_stale
+from headway.monitoring.series import NAME, STALE, Group, Hint, Labels, Matcher, is_stale
 
 BEGIN_MS = 1_700_000_000_000 - 1_700_000_000_000 % 7_200_000
 EVERY_MS = 15_000
@@ -29,7 +29,14 @@ class Samples:
 
     groups: tuple[Group, ...]
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[Group]:
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        hint: Hint | None = None,
+    ) -> list[Group]:
+        del hint
         fits = predicate(matchers)
         found = []
         for group in self.groups:

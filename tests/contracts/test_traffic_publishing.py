@@ -1,6 +1,5 @@
 """How a configuration reaches the real Envoy: whole or not at all, and without a failed request."""
 
-import json
 import signal
 import socket
 import subprocess
@@ -24,6 +23,7 @@ from headway.model.desired import Arrow
 from headway.model.errors import TrafficError
 from headway.model.ids import ServiceName
 from headway.model.site import Health
+from headway.traffic.endpoints import read_back
 from headway.traffic.io.admin import ANSWER_S_MAX
 from headway.traffic.io.watches import LIMIT_FILE, require_watches
 
@@ -154,20 +154,21 @@ def test_a_mismatch_is_reported_in_a_sentence(headway_home: Path) -> None:
     async def story(w: World) -> None:
         await w.serve("web-0")
         put_a_stray_version(headway_home)
-        await eventually(lambda: says(w, "in version stray"))
+        await eventually(lambda: says(w, "in version stray-strays"))
 
     run(headway_home, story)
 
 
 def damage(folder: Path) -> None:
-    for path in folder.glob("**/*.json"):
+    for path in (*folder.glob("**/*.json"), *folder.glob("**/*.pb")):
         path.write_text('{"version_info": 7, "resources": [', encoding="utf-8")
 
 
 def put_a_stray_version(folder: Path) -> None:
-    (path,) = (folder / "endpoints").glob("*.json")
-    stray = json.loads(path.read_text(encoding="utf-8")) | {"version_info": "stray"}
-    path.with_suffix(".new").write_text(json.dumps(stray), encoding="utf-8")
+    (path,) = (folder / "endpoints").iterdir()
+    version, _ = read_back(path.read_bytes()) or ("", ())
+    stray = path.read_bytes().replace(version.encode(), b"stray-strays")
+    path.with_suffix(".new").write_bytes(stray)
     path.with_suffix(".new").rename(path)
 
 
@@ -228,7 +229,7 @@ from headway.traffic.io.shelf import SPARES, Shelf
 
 shelf = Shelf(Path(sys.argv[1]))
 shelf.prepare()
-shelf.write("./endpoints/web.json", "{}", urgent=False)
+shelf.write("./endpoints/web.pb", b"{}", urgent=False)
 try:
     with (Path(sys.argv[1]) / "junk").open("wb", buffering=0) as junk:
         while True:
@@ -236,16 +237,16 @@ try:
 except OSError:
     pass
 refused = 0
-for text in ("{}", "[]"):
+for content in (b"{}", b"[]"):
     try:
-        shelf.write("./clusters.json", text, urgent=False)
+        shelf.write("./clusters.json", content, urgent=False)
     except TrafficError as error:
         assert "No space left" in str(error), error
         refused += 1
 assert refused == 2
 for count in range(SPARES - 1):
-    shelf.write("./endpoints/web.json", str(count), urgent=True)
-    assert shelf.read("./endpoints/web.json") == str(count)
+    shelf.write("./endpoints/web.pb", b"%d" % count, urgent=True)
+    assert shelf.read("./endpoints/web.pb") == b"%d" % count
 assert not list(Path(sys.argv[1]).glob("**/*.new"))
 """
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tests.contracts.engine_world import (
 )
 
 from headway.engine.io import procfs
+from headway.engine.io.control_files import ControlFiles
 from headway.model.desired import Controls
 from headway.model.errors import EngineError, StaleEpochError
 from headway.model.ids import ServiceName
@@ -124,6 +126,33 @@ def test_what_was_damaged_or_left_behind_is_put_right_by_whoever_comes_after(
         assert file_of(w).stat().st_mode & 0o777 == 0o600
 
     local(headway_home, story)
+
+
+@pytest.mark.timeout(30)
+def test_whatever_a_service_puts_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+    files, foreign = ControlFiles(tmp_path / "control"), tmp_path / "foreign"
+    files.lay(DEBUG)
+    path = files.path(WEB)
+    path.unlink()
+    os.mkfifo(path)  # to open it for reading would be to wait for a writer
+    assert files.differ(DEBUG)
+    files.lay(DEBUG)
+    assert json.loads(path.read_text()) == SAID
+    foreign.write_text("nobody's business")
+    path.unlink()
+    path.symlink_to(foreign)
+    path.with_name("web.json.new").symlink_to(foreign)
+    files.lay(DEBUG)
+    assert not path.is_symlink() and json.loads(path.read_text()) == SAID
+    assert foreign.read_text() == "nobody's business"
+
+
+def test_one_whose_place_is_taken_does_not_keep_the_others_from_being_told(tmp_path: Path) -> None:
+    files, ads = ControlFiles(tmp_path / "control"), ServiceName("ads")
+    files.path(ads).mkdir(parents=True)
+    with pytest.raises(EngineError, match="ads.json"):
+        files.lay({ads: DEBUG[WEB], **DEBUG})
+    assert json.loads(files.path(WEB).read_text()) == SAID
 
 
 def test_what_cannot_be_written_is_said_and_written_as_soon_as_it_can(headway_home: Path) -> None:

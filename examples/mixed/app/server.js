@@ -8,16 +8,21 @@ const { PORT, HW_REPLICA, HW_WORDS_URL, HW_FILES_URL, HW_CACHE_URL } = process.e
 const cache = new Redis(HW_CACHE_URL);
 const BODY_BYTES_MAX = 65536;
 
+// What Envoy says instead of an answer is the reason, so it belongs into the log.
+async function needed(reply) {
+  if (!reply.ok) throw new Error(`status ${reply.status}: ${(await reply.text()).slice(0, 160)}`);
+}
+
 async function words() {
   const reply = await fetch(`${HW_WORDS_URL}/`);
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  await needed(reply);
   const { replica, program, word } = await reply.json();
   return { service: 'words', replica, program, said: word };
 }
 
 async function files() {
   const reply = await fetch(`${HW_FILES_URL}/cgi-bin/who`);
-  if (!reply.ok) throw new Error(`status ${reply.status}`);
+  await needed(reply);
   const [replica, motto] = (await reply.text()).split('\n');
   return { service: 'files', replica, program: 'busybox httpd', said: motto };
 }

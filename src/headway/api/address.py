@@ -13,6 +13,8 @@ JOURNAL_NAME = "journal.db"
 SETTINGS_NAME = "headwayd.toml"
 TOKENS_NAME = "tokens.json"
 LOCK_NAME = "headwayd.lock"  # there while a headwayd looks after this home
+MONITOR_SOCKET_NAME = "headway-monitor.sock"
+MONITOR_SETTINGS_NAME = "headway-monitor.toml"
 PATH_BYTES_MAX = 107  # what the kernel's sockaddr_un holds
 
 
@@ -48,6 +50,14 @@ def journal_path(home: Path) -> Path:
 
 def settings_path(home: Path) -> Path:
     return home / SETTINGS_NAME
+
+
+def monitor_socket_path(home: Path) -> Path:
+    return home / MONITOR_SOCKET_NAME
+
+
+def monitor_settings_path(home: Path) -> Path:
+    return home / MONITOR_SETTINGS_NAME
 
 
 @contextlib.contextmanager

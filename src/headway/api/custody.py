@@ -13,7 +13,7 @@ from pathlib import Path
 import headway
 from headway.api.address import journal_path
 from headway.api.candidate import Candidate, check_reads_all, look_at_candidate
-from headway.api.control import BadRequestError, ConflictError, NotFoundError
+from headway.api.control import BadRequestError, ConflictError, JournalView, NotFoundError
 from headway.api.custody_views import BackupView, RestoreView, UpgradeView
 from headway.api.leavings import clear
 from headway.api.restoring import prepare, prepared_path
@@ -22,6 +22,7 @@ from headway.journal.io.copies import copy_to
 from headway.journal.io.sqlite import SCHEMA_HEAD, SqliteJournal
 from headway.loop.ports import Clock
 from headway.model.actor import Actor
+from headway.model.errors import JournalError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId
 
@@ -153,3 +154,16 @@ class LiveCustody:
     async def _record(self, kind: str, text: str, actor: Actor) -> None:
         event = Event(self._clock.now(), None, kind, "journal", text, actor.name, {})
         await self._journal.record([event])
+
+
+async def journal_view(journal: SqliteJournal) -> JournalView:
+    """How it is, for a status."""
+    if journal.full:
+        return JournalView(False, "the disk is full: only restart, eject and drain go on")
+    try:
+        count, size_bytes = await journal.size()
+    except JournalError as error:
+        return JournalView(False, str(error))
+    if not journal.has_reserve:
+        return JournalView(False, "the disk is nearly full: no room is set aside any more")
+    return JournalView(True, f"{count:,} events, {size_bytes / 1e6:.1f} MB")

@@ -59,6 +59,10 @@ class Guard:
                 await self._app(scope, asked.receive, answered.send)
         except ClientDisconnect:
             pass  # nobody is there any more to be told anything
+        except asyncio.CancelledError:
+            # By nobody but the server, when it ends: this took longer than the last moments.
+            if not answered.has_started:
+                await _leaving(scope)(scope, receive, answered.send)
         except Exception as error:  # noqa: BLE001 - the last line before the asker
             response = _explain(scope, error, is_asker_late=asked.is_awaited)
             # Half an answer cannot be taken back; the closed connection tells.
@@ -138,6 +142,12 @@ def _head_bytes(scope: Scope) -> int:
 
 def _too_large(bytes_max: int) -> str:
     return f"the request is larger than {bytes_max // 1024} KiB"
+
+
+def _leaving(scope: Scope) -> ASGIApp:
+    text = f"{scope['method']} {scope['path']}: headwayd ends before this is answered"
+    remedy = "it may have been heard: look before you ask again"
+    return answer(503, "leaving", text, remedy=remedy, headers=CLOSE)
 
 
 def _explain(scope: Scope, error: Exception, *, is_asker_late: bool) -> ASGIApp:

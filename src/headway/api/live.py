@@ -24,7 +24,6 @@ from headway.api.control import (
     EventPage,
     EventView,
     Fact,
-    JournalView,
     LogPage,
     NotFoundError,
     PlanView,
@@ -33,6 +32,7 @@ from headway.api.control import (
     StatusView,
     WhyView,
 )
+from headway.api.custody import journal_view
 from headway.api.custody_views import Custody
 from headway.api.denials import Denials
 from headway.api.draft import Draft, check_directory, check_entry_port, draft, to_store
@@ -47,7 +47,7 @@ from headway.loop.ports import Clock
 from headway.loop.turn import Wanted
 from headway.model.actor import Actor
 from headway.model.desired import Desired, DesiredService
-from headway.model.errors import EngineError, JournalError
+from headway.model.errors import EngineError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, PlanId, ReplicaId, ServiceName
 from headway.model.site import Site
@@ -129,7 +129,7 @@ class LiveControl:
 
     async def status(self, environment: EnvironmentId) -> StatusView:
         running = self._find(environment)
-        return await running.status(self._clock.now(), await self._journal_view())
+        return await running.status(self._clock.now(), await journal_view(self._journal))
 
     async def plan(self, source: SiteSource, environment: EnvironmentId, actor: Actor) -> PlanView:
         del actor  # authorized by the route
@@ -232,6 +232,7 @@ class LiveControl:
         running = self._find(environment)
         wanted = self._service(running, service)
         wish = wishes.scale(wanted, count, self._by(actor, reason), for_s=for_s)
+        wishes.check_room(running.described, running.environment.wanted.overrides, wish)
         return await self._override(running, wish, actor)
 
     async def restart(
@@ -372,28 +373,16 @@ class LiveControl:
                 f"{running.stored.id} is going down", remedy="headway up brings it back"
             )
         override = wish.override
+        wishes.check_few(running.environment.wanted.overrides, override)
         why = f" ({override.reason})" if override.reason else ""
         event = self._event(running.stored.id, wish.kind, wish.subject, wish.text + why, actor)
         number = await self._journal.add_override(running.stored.id, override, [event])
         before = running.environment.wanted
-        alive = (o for o in before.overrides if o.expires_at > override.made_at)
-        running.environment.wish(
-            replace(before, overrides=(*alive, override), version=before.version + 1)
-        )
+        overrides = wishes.with_wish(before.overrides, override)
+        running.environment.wish(replace(before, overrides=overrides, version=before.version + 1))
         return AcceptedView(wish.text, number)
 
     def _event(
         self, environment: EnvironmentId, kind: str, subject: str, text: str, actor: Actor
     ) -> Event:
         return Event(self._clock.now(), environment, kind, subject, text, actor.name, {})
-
-    async def _journal_view(self) -> JournalView:
-        if self._journal.full:
-            return JournalView(False, "the disk is full: only restart, eject and drain go on")
-        try:
-            count, size_bytes = await self._journal.size()
-        except JournalError as error:
-            return JournalView(False, str(error))
-        if not self._journal.has_reserve:
-            return JournalView(False, "the disk is nearly full: no room is set aside any more")
-        return JournalView(True, f"{count:,} events, {size_bytes / 1e6:.1f} MB")

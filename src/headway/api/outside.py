@@ -37,8 +37,16 @@ Stamp = tuple[tuple[int, int] | None, ...]
 class Outside:
     """What is open to other machines, and to other users of this one."""
 
-    def __init__(self, home: Path, changed: Callable[[], None] = lambda: None) -> None:
-        self._path = settings_path(home)
+    def __init__(
+        self,
+        home: Path,
+        changed: Callable[[], None] = lambda: None,
+        *,
+        settings: Path | None = None,
+        loopback_only: bool = False,
+    ) -> None:
+        self._path = settings or settings_path(home)
+        self._loopback_only = loopback_only
         self._changed = changed
         self._settings: Settings | None = None
         self._tls: ssl.SSLContext | None = None
@@ -67,6 +75,8 @@ class Outside:
             return
         try:
             settings = await asyncio.to_thread(read_settings, self._path)
+            if self._loopback_only:
+                _refuse_tls(self._path, settings)
             binds = await asyncio.to_thread(resolve, settings) if settings else ()
             tls = tls_context(settings.tls) if settings and settings.tls else None
             self._settings, self._tls = settings, tls
@@ -129,6 +139,15 @@ class Outside:
         tls = self._settings.tls if self._settings else None
         paths = (self._path, *((tls.cert, tls.key) if tls else ()))
         return tuple(_facts(path) for path in paths)
+
+
+def _refuse_tls(path: Path, settings: Settings | None) -> None:
+    """Without TLS `resolve` allows nothing but loopback."""
+    if settings is not None and settings.tls is not None:
+        raise HeadwayError(
+            f"{path} has [tls]: nobody is asked for a token there, so it is for loopback only",
+            remedy="leave [tls] out; come through ssh -L, or a proxy that asks who it is",
+        )
 
 
 def _facts(path: Path) -> tuple[int, int] | None:

@@ -23,6 +23,7 @@ from headway.api.control import (
     StalePlanError,
 )
 from headway.model.errors import (
+    BackupError,
     EngineError,
     HeadwayError,
     JournalError,
@@ -51,6 +52,7 @@ STATUSES: tuple[tuple[type[HeadwayError], int, str], ...] = (
     (SiteError, 422, "site"),
     (SecretError, 422, "secret"),
     (JournalFullError, 507, "journal-full"),
+    (BackupError, 400, "bad-request"),
     (JournalError, 503, "journal"),
     (EngineError, 503, "engine"),
     (TrafficError, 503, "traffic"),
@@ -72,7 +74,7 @@ MEANINGS: Mapping[int, str] = {
     429: "Too many requests; `Retry-After` says when to come back.",
     431: "Too many headers.",
     500: "A fault in headwayd; its log has the details under the number in `error`.",
-    503: "The journal, the engine or Envoy cannot be reached.",
+    503: "The journal, the engine or Envoy cannot be reached, or headwayd is just ending.",
     504: "No answer in time.",
     507: "The journal's disk is full.",
 }

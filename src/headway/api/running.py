@@ -40,6 +40,15 @@ class Proxy(Protocol):
     async def replace(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What carries an environment beside its replicas, for the monitor."""
+
+    keeper_pid: int = 0  # 0: none now
+    envoy_pid: int = 0
+    envoy_admin: str = ""  # its Unix socket; "": none now
+
+
 @dataclass(slots=True)
 class Running:
     """One environment and its parts, as assembled by the daemon."""
@@ -51,6 +60,7 @@ class Running:
     proxy: Proxy
     doctor: Callable[[], tuple[Fact, ...]]
     heed: Callable[[Site, Desired], None]  # engine and secrets learn of a new description
+    support: Callable[[], Support] = Support
     replacing: asyncio.Task[None] | None = None
     proxy_failure: str = ""
 

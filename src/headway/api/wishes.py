@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from headway.api.control import BadRequestError
+from headway.api.control import BadRequestError, ConflictError
+from headway.engine.io.blocks import REPLICAS_MAX
 from headway.model.actor import Actor
-from headway.model.desired import DesiredService
+from headway.model.desired import Desired, DesiredService
 from headway.model.ids import ReplicaId, ServiceName
 from headway.model.observed import SeenReplica
 from headway.model.override import (
@@ -22,7 +23,9 @@ from headway.model.override import (
     ScaleTo,
 )
 from headway.model.site import Kind
+from headway.planning.resolve import resolve
 
+OVERRIDES_MAX = 1000  # of one environment; one drain for each of its replicas is no misuse
 UNLESS_SAID_S = 24 * 3600.0
 
 
@@ -54,6 +57,46 @@ def scale(wanted: DesiredService, count: int, by: By, *, for_s: float) -> Wish:
     override = by.override(ScaleTo(service, count), for_s=for_s)
     text = f"{service}: {wanted.count} -> {count} replicas until {override.expires_at:%a %H:%M}"
     return Wish(override, "scale", service, text)
+
+
+def check_room(described: Desired, overrides: Iterable[Override], wish: Wish) -> None:
+    """More replicas than the environment has ports for are refused now, not one by one later.
+
+    Counted as for a description: what is wanted of every service, with its surge.
+    """
+    change, now = wish.override.change, wish.override.made_at
+    assert isinstance(change, ScaleTo), "only scaling needs room"
+    before, after = (
+        resolve(described, wished, now).services
+        for wished in (overrides, (*overrides, wish.override))
+    )
+    service = after.get(change.service)
+    if service is None or service.count <= before[change.service].count:
+        return  # fewer always fit; and what is leaving has no room of its own
+    over = sum(s.count + s.surge_max for s in after.values()) - REPLICAS_MAX
+    if over > 0:
+        room = max(0, service.count - over)
+        raise ConflictError(
+            f"{service.count} replicas of {change.service} do not fit: an environment has room for "
+            f"{REPLICAS_MAX} of all services, with surge",
+            remedy=f"at most {room} of {change.service} as things are",
+        )
+
+
+def with_wish(overrides: Iterable[Override], wished: Override) -> tuple[Override, ...]:
+    """Those in force and the new one, which takes the place of what it replaces."""
+    left = (o for o in overrides if o.expires_at > wished.made_at and not wished.replaces(o))
+    return (*left, wished)
+
+
+def check_few(overrides: Iterable[Override], wished: Override) -> None:
+    then = with_wish(overrides, wished)
+    if len(then) > OVERRIDES_MAX:
+        end = min(o.expires_at for o in then)
+        raise ConflictError(
+            f"{OVERRIDES_MAX} wishes are in force already, which is the most",
+            remedy=f"the first of them ends {end:%a %H:%M}; what is to last belongs in site.yaml",
+        )
 
 
 def restart(service: ServiceName, by: By) -> Wish:

@@ -8,7 +8,7 @@ from headway.cli.failure import failure
 from headway.cli.follow import wait_for_service
 from headway.cli.session import Session
 from headway.cli.show import clean
-from headway.cli.trouble import Exit
+from headway.cli.trouble import Exit, Trouble
 
 
 def act(
@@ -29,7 +29,9 @@ def act(
         seen = wait_for_service(session, environment, service, limit_s=wait_s)
     failed = seen is not None and seen["failed"]
     if session.json:
-        session.print_json({"accepted": accepted, "service": seen})
+        body = {"accepted": accepted, "service": seen}
+        why = Trouble("failed", f"{service} fails", remedy=f"{session.hint('why')} {service}")
+        session.print_json({**why.body(), **body} if failed else body)
     elif failed:
         click.echo(failure(seen))
         click.echo(f"Next: {session.hint('why')} {service} ; {session.hint('logs')} {service}")

@@ -5,6 +5,7 @@ from typing import cast
 import click
 
 from headway.cli.session import Session, common
+from headway.cli.verb import LOCAL, Verb
 
 
 @click.group()
@@ -12,7 +13,11 @@ def api() -> None:
     """The API, for programs."""
 
 
-@api.command()
+@api.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=("headway api openapi > openapi.json",),
+)
 @common
 def openapi(session: Session) -> None:
     """The OpenAPI 3.1 document of the API of this version."""

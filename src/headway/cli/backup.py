@@ -9,9 +9,13 @@ from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
 from headway.cli.show import clean, plural
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("headway backup /backup/journal-monday.db",),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @common
 def backup(session: Session, file: Path) -> Exit:
@@ -20,8 +24,6 @@ def backup(session: Session, file: Path) -> Exit:
     FILE is whole and checked when it bears that name, and readable by its owner only; an older
     backup there is replaced. Secrets are not in the journal, so they are not in FILE: back up the
     folder `secrets` by itself.
-
-    Example: headway backup /backup/journal-monday.db
     """
     if not session.client.is_remote and not journal_path(session.home).exists():
         error = f"there is no journal in {session.home} yet"

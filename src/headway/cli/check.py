@@ -14,11 +14,20 @@ from headway.cli.described import (
 from headway.cli.session import Session, common
 from headway.cli.show import plural
 from headway.cli.trouble import Exit
+from headway.cli.verb import LOCAL, Verb
 from headway.site.expand import expand as expanded_text
 from headway.site.problem import Severity
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=(
+        "headway check",
+        "headway check site.yaml --env test",
+        "headway check --expand > whole.yaml",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--expand", is_flag=True, help="Print it with every default written out.")
 @common

@@ -28,15 +28,28 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Client:
-    def __init__(self, home: Path, remote: Remote | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        remote: Remote | None = None,
+        *,
+        patience_s: float = COMES_BACK_S,
+        answer_s: float = ANSWER_S_MAX,
+    ) -> None:
         self._home = home
         self._remote = remote
+        self._patience_s = patience_s
+        self._answer_s = answer_s
         self._connection: http.client.HTTPConnection | None = None
 
     @property
     def is_remote(self) -> bool:
         """Files, processes and ports of this machine are not headwayd's."""
         return self._remote is not None
+
+    def impatient(self, *, answer_s: float) -> "Client":
+        """For who asks again soon: says at once that headwayd is not there."""
+        return Client(self._home, self._remote, patience_s=0.0, answer_s=answer_s)
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
         wanted = {k: v for k, v in (query or {}).items() if v is not None}
@@ -72,7 +85,7 @@ class Client:
 
     def _ask_once(self, method: str, path: str, body: str | None) -> Any:
         if self._connection is None:
-            self._connection = self._connect(patience_s=COMES_BACK_S)
+            self._connection = self._connect(patience_s=self._patience_s)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self._remote is not None:
             headers["Authorization"] = f"Bearer {self._remote.token}"
@@ -96,13 +109,13 @@ class Client:
         """A socket nobody listens at is what a killed headwayd leaves: it comes back by itself."""
         if self._remote is not None:
             try:
-                return self._remote.connect(ANSWER_S_MAX)
+                return self._remote.connect(self._answer_s)
             except OSError as error:
                 raise _out_of_reach(self._remote, error) from error
         deadline = time.monotonic() + patience_s
         while True:
             unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            unix.settimeout(ANSWER_S_MAX)
+            unix.settimeout(self._answer_s)
             try:
                 with short(socket_path(self._home)) as name:
                     unix.connect(name)
@@ -119,7 +132,7 @@ class Client:
     def _lost(self, error: Exception) -> Trouble:
         if self._remote is not None:
             return _out_of_reach(self._remote, error)
-        return _lost(self._home, error)
+        return _lost(self._home, error, self._answer_s)
 
 
 def environment_path(site: str, name: str, *rest: str) -> str:
@@ -165,11 +178,11 @@ def _out_of_reach(remote: Remote, error: Exception) -> Trouble:
     )
 
 
-def _lost(home: Path, error: Exception) -> Trouble:
+def _lost(home: Path, error: Exception, answer_s: float) -> Trouble:
     if isinstance(error, TimeoutError):
         return Trouble(
             "unreachable",
-            f"headwayd does not answer within {ANSWER_S_MAX:g} s",
+            f"headwayd does not answer within {answer_s:g} s",
             remedy=f"look at the end of {home}/headwayd.log; the services run on without it",
         )
     return Trouble(

@@ -7,17 +7,26 @@ from pathlib import Path
 import click
 
 from headway.cli.described import DEFAULT_FILE, describe, refuse
+from headway.cli.live import environment_names
 from headway.cli.session import Session, common
 from headway.cli.show import Cell, bold, clean, table
 from headway.cli.trouble import Exit
+from headway.cli.verb import LOCAL, Verb
 from headway.model.ids import EnvironmentName
 from headway.site.compare import Unlike, Value, compare
 from headway.site.parse import parse
 
 
-@click.command()
-@click.argument("one")
-@click.argument("other")
+@click.command(
+    cls=Verb,
+    exits=(*LOCAL, Exit.CHANGES),
+    examples=(
+        "headway diff production micro",
+        "headway diff production test site.yaml --exit-code",
+    ),
+)
+@click.argument("one", shell_complete=environment_names)
+@click.argument("other", shell_complete=environment_names)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--exit-code", is_flag=True, help="Exit 3 when they differ in more than size.")
 @common
@@ -26,8 +35,6 @@ def diff(session: Session, one: str, other: str, file: Path, *, exit_code: bool)
 
     Size is how many, how large and where: replicas, ready_min, surge_max, resources, weight, hosts,
     shards, and the port of the entry. Asks nobody and changes nothing.
-
-    Example: headway diff production micro
     """
     for name in (one, other):
         described = describe(session.of(name), file)

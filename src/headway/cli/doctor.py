@@ -10,11 +10,19 @@ from headway.cli.machine import local_facts
 from headway.cli.session import Session, common
 from headway.cli.show import clean, plural
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import LOCAL, Verb
 
 COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "red"}
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=(
+        "headway doctor",
+        "headway doctor -o json",
+    ),
+)
 @common
 def doctor(session: Session) -> Exit:
     """Is this machine fit? What is missing, and what to do about it."""

@@ -16,15 +16,25 @@ from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
 from headway.cli.show import bold, clean, duration, plural
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import Verb
 
 LEAVES_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.1
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway down",
+        "headway down --env test --yes",
+        "headway down --yes --purge",
+    ),
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--purge", is_flag=True, help="Also remove its logs, journal and state.")
-@click.option("--wait", "wait_s", type=Duration(), default=120.0, help="[default: 120s]")
+@click.option(
+    "--wait", "wait_s", type=Duration(), default="120s", show_default=True, help="How long."
+)
 @common
 def down(session: Session, *, yes: bool, purge: bool, wait_s: float) -> Exit:
     """Drain and end everything of an environment, and wait until nothing is left."""

@@ -3,13 +3,21 @@
 import click
 
 from headway.cli.act import act
+from headway.cli.live import replica_names
 from headway.cli.session import Session, common
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import Verb
 from headway.cli.waiting import waiting
 
 
-@click.command()
-@click.argument("replica")
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway drain frontend-2",
+        'headway drain frontend-2 --reason "look at its memory" --no-wait',
+    ),
+)
+@click.argument("replica", shell_complete=replica_names)
 @waiting
 @common
 def drain(session: Session, replica: str, *, reason: str, wait_s: float, no_wait: bool) -> Exit:

@@ -12,7 +12,8 @@ WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)", re.ASCII)
 class Duration(click.ParamType[float]):
     name = "duration"
 
-    def __init__(self, *, max_s: float = math.inf) -> None:
+    def __init__(self, *, min_s: float = 0.0, max_s: float = math.inf) -> None:
+        self._min_s = min_s
         self._max_s = max_s
 
     def convert(
@@ -27,4 +28,6 @@ class Duration(click.ParamType[float]):
         if not 0 < seconds <= self._max_s:
             most = "" if math.isinf(self._max_s) else f" and at most {self._max_s / 86_400:g}d"
             self.fail(f"{value!r} must be more than nothing{most}", param, ctx)
+        if seconds < self._min_s:
+            self.fail(f"{value!r} must be at least {self._min_s:g}s", param, ctx)
         return seconds

@@ -7,8 +7,7 @@ from headway.cli.follow import looks, may_be_interrupted, not_settled
 from headway.cli.session import Session, common
 from headway.cli.show import clean, duration, envoy_text
 from headway.cli.trouble import Exit
-
-WAIT_S = 120.0
+from headway.cli.verb import Verb
 
 
 @click.group()
@@ -16,9 +15,17 @@ def envoy() -> None:
     """Envoy itself."""
 
 
-@envoy.command()
+@envoy.command(
+    cls=Verb,
+    examples=(
+        "headway envoy replace",
+        "headway envoy replace --env test --no-wait",
+    ),
+)
 @click.option("--no-wait", is_flag=True, help="Return as soon as it was accepted.")
-@click.option("--wait", "wait_s", type=Duration(), default=WAIT_S, help="[default: 120s]")
+@click.option(
+    "--wait", "wait_s", type=Duration(), default="120s", show_default=True, help="How long."
+)
 @common
 def replace(session: Session, *, no_wait: bool, wait_s: float) -> Exit:
     """Replace Envoy by a twin; users notice nothing."""

@@ -7,17 +7,40 @@ from typing import Any
 import click
 
 from headway.cli.client import environment_path
+from headway.cli.live import kind_names
 from headway.cli.session import Session, common
 from headway.cli.show import Cell, clean, clock, table
+from headway.cli.verb import Verb
 
 FOLLOW_EVERY_S = 0.5
 FOLLOW_EVENTS_MAX = 500
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway events",
+        "headway events -n 100 --kind exit",
+        "headway events -f --all",
+        "headway events -f -o json",
+    ),
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
-@click.option("-n", "--number", type=click.IntRange(1, 1000), default=30, show_default=True)
-@click.option("-k", "--kind", help="Only this kind, as `start`, `exit` or `scale`.")
+@click.option(
+    "-n",
+    "--number",
+    type=click.IntRange(1, 1000),
+    default=30,
+    show_default=True,
+    help="How many that happened already.",
+)
+@click.option(
+    "-k",
+    "--kind",
+    metavar="KIND",
+    help="Only this kind, as `start`, `exit` or `scale`.",
+    shell_complete=kind_names,
+)
 @click.option("-a", "--all", "everywhere", is_flag=True, help="Of every environment.")
 @common
 def events(

@@ -9,13 +9,21 @@ from headway.cli.described import DEFAULT_FILE, describe, refuse
 from headway.cli.session import Session, common
 from headway.cli.show import clean
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import LOCAL, Verb
 from headway.site.format import formatted
 from headway.site.io.read import read
 from headway.site.io.write import write
 from headway.site.page import Unformattable
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=(*LOCAL, Exit.CHANGES),
+    examples=(
+        "headway fmt",
+        "headway fmt site.yaml --check",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--check", is_flag=True, help="Change nothing; show what would, and end with 3.")
 @common

@@ -1,6 +1,7 @@
 """Watching headwayd work: look again and again, show progress, know when to stop looking."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,8 +73,10 @@ class Progress:
     """A line for everything that is done, and on a terminal one moving line for what is not."""
 
     def __init__(self, session: Session, names: list[str]) -> None:
-        self._quiet = session.json
-        self._moves = is_terminal() and not session.json
+        # Standard output belongs to the JSON; somebody who sits there still sees how it goes.
+        self._err = session.json
+        self._moves = is_terminal(sys.stderr if session.json else sys.stdout)
+        self._quiet = session.json and not self._moves
         self._name_width = max([9, *(len(name) for name in names)])
         self._told: set[str] = set()
         self._turn = 0
@@ -85,7 +88,8 @@ class Progress:
         colour = {"ok": "green", "FAILED": "red", "warn": "yellow"}.get(mark)
         padding = " " * max(0, 2 - len(mark))
         label = click.style(mark, fg=colour, bold=mark == "FAILED")
-        click.echo(f"  {label}{padding}  {name:<{self._name_width}}  {clean(text)}".rstrip())
+        line = f"  {label}{padding}  {name:<{self._name_width}}  {clean(text)}".rstrip()
+        click.echo(line, err=self._err)
 
     def service(self, service: Mapping[str, Any], after_s: float) -> None:
         """Say once that a service is there."""
@@ -105,11 +109,12 @@ class Progress:
             return
         self._turn += 1
         line = f"  {SPINNER[self._turn % len(SPINNER)]}   {text}  {duration(look.after_s)}"
-        click.echo("\r\x1b[2K" + dim(shorten(clean(line), (width() or 80) - 1)), nl=False)
+        shown = dim(shorten(clean(line), (width() or 80) - 1))
+        click.echo("\r\x1b[2K" + shown, nl=False, err=self._err)
 
     def wipe(self) -> None:
         if self._moves:
-            click.echo("\r\x1b[2K", nl=False)
+            click.echo("\r\x1b[2K", nl=False, err=self._err)
 
 
 def count(service: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from headway.cli.questions import ask
 from headway.cli.session import Session, common
 from headway.cli.show import clean, plural
 from headway.cli.trouble import Trouble
+from headway.cli.verb import LOCAL, Verb
 from headway.site.compose import from_compose
 from headway.site.draft import Draft, name_for, render
 from headway.site.io.read import read
@@ -21,7 +22,15 @@ PROCFILE = "Procfile"
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=(
+        "headway init",
+        "headway init compose.yaml",
+        "headway init --yes --file web.yaml",
+    ),
+)
 @click.argument("origin", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--file",
@@ -38,8 +47,6 @@ def init(session: Session, origin: Path | None, file: Path, *, yes: bool, force:
 
     ORIGIN is the file to start from. Without one, ./Procfile or ./compose.yaml is taken if there
     is one, and otherwise six questions are asked; Enter takes the default.
-
-    For example: headway init compose.yaml, or headway init --yes
     """
     if not force and file.exists():  # said before anything is asked
         remedy = "name another with --file, or write over it with --force"

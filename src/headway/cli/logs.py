@@ -6,18 +6,35 @@ from typing import Any
 
 import click
 
+from headway.cli.live import log_names
 from headway.cli.session import Session, common
 from headway.cli.show import clean
+from headway.cli.verb import Verb
 
 FOLLOW_EVERY_S = 0.4
 FOLLOW_LINES_MAX = 1000
 COLOURS = ("cyan", "magenta", "blue", "yellow", "green")
 
 
-@click.command()
-@click.argument("name")
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway logs frontend",
+        "headway logs frontend-1 -n 200",
+        "headway logs -f frontend",
+        "headway logs -f frontend -o json",
+    ),
+)
+@click.argument("name", shell_complete=log_names)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
-@click.option("-n", "--lines", type=click.IntRange(0, 5000), default=50, show_default=True)
+@click.option(
+    "-n",
+    "--lines",
+    type=click.IntRange(0, 5000),
+    default=50,
+    show_default=True,
+    help="How many lines that are there already.",
+)
 @common
 def logs(session: Session, name: str, *, follow: bool, lines: int) -> None:
     """What a service or a replica writes, oldest first."""

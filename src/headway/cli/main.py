@@ -7,6 +7,7 @@ file. A verb's module is only imported when it is used.
 import contextlib
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,16 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
-from headway.cli.show import problem
-from headway.cli.trouble import Exit
+from headway.cli.session import tell
+from headway.cli.show import colour_wish
+from headway.cli.trouble import MEANING, Exit, Trouble
+from headway.cli.verb import COMMON
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
 
-# name: (module:function, what it does)
+# name: (module:function, what it does), in the order of a day's work
 VERBS = {
     "init": ("headway.cli.init:init", "Write a first description."),
     "check": ("headway.cli.check:check", "Check a description; change nothing."),
@@ -33,6 +37,7 @@ VERBS = {
     "why": ("headway.cli.why:why", "Why is a service as it is?"),
     "logs": ("headway.cli.logs:logs", "What a service or a replica writes."),
     "events": ("headway.cli.events:events", "What happened, who did it and why."),
+    "query": ("headway.cli.query:query", "Ask the monitor, in PromQL: a table or a plot."),
     "scale": ("headway.cli.scale:scale", "Another number of replicas, for a while."),
     "restart": ("headway.cli.restart:restart", "Replace a service's replicas, step by step."),
     "drain": ("headway.cli.drain:drain", "Take a replica away; another takes its place."),
@@ -47,7 +52,20 @@ VERBS = {
     "schema": ("headway.cli.schema:schema", "The JSON Schema of a description."),
     "token": ("headway.cli.token:token", "Who may come in over TCP, how far and until when."),
     "api": ("headway.cli.api:api", "The API, for programs: its OpenAPI document."),
+    "completion": ("headway.cli.completion:completion", "Let bash, zsh or fish complete."),
     "version": ("headway.cli.version:version", "Versions of everything that takes part."),
+}
+
+SECTIONS = {  # begins at this verb
+    "init": "Describe",
+    "plan": "Run",
+    "status": "Look",
+    "scale": "Act, for a while",
+    "down": "End",
+    "backup": "Look after Headway",
+    "explain": "Learn",
+    "token": "Let programs in",
+    "completion": "This command",
 }
 
 
@@ -76,8 +94,30 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+        width = max(len(name) for name in VERBS)
+        for title, names in sections().items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", VERBS[name][1]) for name in names])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        formatter.write_paragraph()
+        formatter.write_text("headway COMMAND --help has its options, and examples.")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), text) for code, text in MEANING.items()])
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem[str]]:
+        """Like click's, but imports no verb."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when it is asked
+
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -91,8 +131,6 @@ class Verbs(click.Group):
     cls=Verbs,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 invalid, 3 changes (--exit-code), 4 stale plan, "
-    "5 not allowed, 6 headwayd not reachable, 130 interrupted.",
 )
 def headway() -> None:
     """Describe a distributed web service in one file; headway builds, balances, watches and
@@ -100,21 +138,43 @@ def headway() -> None:
     """
 
 
+def sections() -> dict[str, list[str]]:
+    """The verbs under their titles."""
+    found: dict[str, list[str]] = {}
+    title = ""
+    for name in VERBS:
+        title = SECTIONS.get(name, title)
+        found.setdefault(title, []).append(name)
+    return found
+
+
 def main() -> NoReturn:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who called, as in `headway status >&-`
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as we live
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that does not exist there is no fault
+            stream.reconfigure(errors="backslashreplace")
+    if complete := os.environ.get("_HEADWAY_COMPLETE"):
+        from headway.cli.complete import answer  # noqa: PLC0415 - only when a shell asks
+
+        sys.exit(answer(headway, complete))
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Never raises."""
+    colour, in_json = colour_wish(os.environ), wants_json(arguments)
     try:
-        code = headway.main(list(arguments), prog_name="headway", standalone_mode=False)
+        code = headway.main(
+            list(arguments), prog_name="headway", standalone_mode=False, color=colour
+        )
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
+    except NoArgsIsHelpError as asked:
+        asked.show()
         return Exit.INVALID
+    except click.ClickException as error:
+        return tell(_usage(error), in_json=in_json, colour=colour)
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED  # who pressed Ctrl-C knows it
     except BrokenPipeError:
@@ -124,11 +184,37 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line before the person
         if isinstance(error, OSError) and error.errno in CANNOT_WRITE and error.filename is None:
             text = f"the output cannot be written: {error.strerror}"
-            click.echo(problem(text, "is the disk full that it goes to?"), err=True)
+            remedy = "is the disk full that it goes to?"
+            tell(Trouble("failed", text, remedy=remedy), in_json=False, colour=colour)
             return _unheard(Exit.FAILED)
-        click.echo(_fault(error), err=True)
-        return Exit.FAILED
+        return tell(_fault(error), in_json=in_json, colour=colour)
     return int(code or 0)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Also when the command line is too wrong to be understood."""
+    line = " ".join(arguments)
+    return any(f in f" {line} " for f in (" -o json ", " -ojson ", " --output=json ")) or (
+        " --output json " in f" {line} "
+    )
+
+
+def _usage(error: click.ClickException) -> Trouble:
+    """Wrong usage, with the right one."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    said = error.format_message().rstrip(".")
+    said = said[:1].lower() + said[1:]
+    if ctx is None:
+        return Trouble("usage", said, remedy="headway --help")
+    path = ctx.command_path
+    if ctx.command is headway:
+        option = error.option_name if isinstance(error, click.NoSuchOption) else ""
+        if option.lstrip("-").replace("-", "_") in {*COMMON, "o"}:
+            error_text = f"{option} comes after the command"
+            return Trouble("usage", error_text, remedy=f"headway status {option} …")
+        return Trouble("usage", said, remedy=f"{path} --help lists the commands")
+    usage = " ".join([path, *ctx.command.collect_usage_pieces(ctx)])
+    return Trouble("usage", said, remedy=f"{usage}; more: {path} --help")
 
 
 def _unheard(code: Exit) -> Exit:
@@ -145,7 +231,7 @@ def _unknown(verb: str) -> str:
     return f"no such command: {verb}" + (f". Did you mean `headway {near[0]}`?" if near else "")
 
 
-def _fault(error: Exception) -> str:
+def _fault(error: Exception) -> Trouble:
     import tempfile  # noqa: PLC0415 - only paid for after a fault
     import traceback  # noqa: PLC0415
 
@@ -159,4 +245,5 @@ def _fault(error: Exception) -> str:
     except OSError:
         where = "the details could not be written down"
     said = str(error).splitlines()
-    return problem(f"a fault in headway: {type(error).__name__}: {said[0] if said else ''}", where)
+    text = f"a fault in headway: {type(error).__name__}: {said[0] if said else ''}"
+    return Trouble("fault", text, remedy=where)

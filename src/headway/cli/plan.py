@@ -1,26 +1,33 @@
 """`headway plan [FILE]`: what would `up` do? Nothing is changed; the next command is printed."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 import click
 
+from headway.cli.changes import change_lines
 from headway.cli.client import environment_path
 from headway.cli.described import DEFAULT_FILE, Described, describe, refuse
 from headway.cli.diff import in_one_line
 from headway.cli.headwayd import ensure_running
 from headway.cli.session import Session, common
-from headway.cli.show import bold, clean, dim, plural, table
+from headway.cli.show import bold, clean, dim, plural
 from headway.cli.trouble import Exit
+from headway.cli.verb import ASKING, Verb
 from headway.model.ids import PRODUCTION, EnvironmentName
 from headway.site.compare import compare
 from headway.site.parse import parse
 
-MARKS = {"added": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
 
-
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=(*ASKING, Exit.CHANGES),
+    examples=(
+        "headway plan",
+        "headway plan site.yaml --env test",
+        "headway plan --exit-code",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--exit-code", is_flag=True, help="Exit 3 when there are changes.")
 @common
@@ -48,8 +55,8 @@ def _show(session: Session, made: Any, file: Path, described: Described) -> None
         show_warnings(made)
         return
     click.echo(bold(environment))
-    for subject, lines in itertools.groupby(made["changes"], key=lambda c: c["subject"]):
-        _show_subject(subject, list(lines))
+    for line in change_lines(made["changes"]):
+        click.echo(line)
     click.echo()
     _show_size(session, described)
     show_warnings(made)
@@ -76,21 +83,6 @@ def _show_size(session: Session, described: Described) -> None:
 def show_warnings(made: Any) -> None:
     for warning in made["warnings"]:
         click.echo(f"{click.style('warning:', fg='yellow')} {clean(warning)}")
-
-
-def _show_subject(subject: str, changes: list[Any]) -> None:
-    kinds = {c["kind"] for c in changes}
-    kind = kinds.pop() if len(kinds) == 1 else "changed"
-    mark, colour = MARKS[kind]
-    click.echo(click.style(f"{mark} {clean(subject)}", fg=colour))
-    rows = [(c["what"], _difference(c), (c["effect"], "dim")) for c in changes]
-    click.echo(table(rows, indent="    "))
-
-
-def _difference(change: Any) -> str:
-    if change["before"] and change["after"]:
-        return f"{change['before']} -> {change['after']}"
-    return str(change["after"] or change["before"])
 
 
 def _sum(made: Any) -> str:

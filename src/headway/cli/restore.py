@@ -13,11 +13,18 @@ from headway.cli.session import Session, common
 from headway.cli.show import clean
 from headway.cli.succession import until_succeeded
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import Verb
 
 WORD = "restore"
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway restore /backup/journal-monday.db",
+        "headway restore /backup/journal-monday.db --yes",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
@@ -27,8 +34,6 @@ def restore(session: Session, file: Path, *, yes: bool) -> Exit:
     No replica is ended by this: headwayd takes the journal up and then makes what runs fit to it,
     step by step, as after any change. An environment that runs and that FILE does not know is kept.
     The journal that counted until now is kept beside it, and named.
-
-    Example: headway restore /backup/journal-monday.db
     """
     if not yes and not session.json:
         _ask(file)

@@ -4,19 +4,30 @@ import click
 
 from headway.cli.act import act
 from headway.cli.duration_option import Duration
+from headway.cli.live import service_names
 from headway.cli.session import Session, common
 from headway.cli.trouble import Exit
+from headway.cli.verb import Verb
 from headway.cli.waiting import waiting
 
 DAY_S = 86_400.0
 FOR_S_MAX = 30 * DAY_S
-FOR = "How long, at most 30d [default: 24h]."
+FOR = "How long, at most 30d."
 
 
-@click.command()
-@click.argument("service")
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway scale frontend 5",
+        'headway scale frontend 5 --for 2h --reason "a talk on television"',
+        "headway scale ads 1 --env test --no-wait",
+    ),
+)
+@click.argument("service", shell_complete=service_names)
 @click.argument("number", metavar="N", type=click.IntRange(0, 1000))
-@click.option("--for", "for_s", type=Duration(max_s=FOR_S_MAX), default=DAY_S, help=FOR)
+@click.option(
+    "--for", "for_s", type=Duration(max_s=FOR_S_MAX), default="24h", show_default=True, help=FOR
+)
 @waiting
 @common
 def scale(

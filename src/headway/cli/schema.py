@@ -3,9 +3,14 @@
 import click
 
 from headway.cli.session import Session, common
+from headway.cli.verb import LOCAL, Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=("headway schema > site.schema.json",),
+)
 @common
 def schema(session: Session) -> None:
     """The JSON Schema (draft 7) of a description; editors complete and check with it."""

@@ -7,7 +7,6 @@ and becomes an exit code.
 import contextlib
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,17 +17,13 @@ import click
 
 from headway.api.address import default_home
 from headway.cli.client import Client, environment_path
+from headway.cli.live import environment_names, site_here, site_names
 from headway.cli.remote import remote_of
-from headway.cli.live import environment_names, site_names
 from headway.cli.show import as_json, clean, problem
 from headway.cli.trouble import Exit, Trouble
 from headway.model.errors import HeadwayError, SiteError
 
 Command = Callable[..., Exit | None]
-
-SITE_FILE = Path("site.yaml")
-SITE_LINE = re.compile(r"^site:[ \t]*[\"']?([a-z0-9-]+)", re.MULTILINE)
-SITE_FILE_BYTES_MAX = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class Session:
 
     def about(self, site: str) -> "Session":
         """For this site; later hints name it where a command could not guess it."""
-        guessed = _site_of_folder()
+        guessed = site_here()
         if self.site is None and guessed != site:
             running = {e["id"]["site"] for e in self.client.get("/environments")} | {site}
             if guessed in running or len(running) > 1:
@@ -76,7 +71,7 @@ class Session:
 
     def _guessed_site(self) -> str:
         running = sorted({e["id"]["site"] for e in self.client.get("/environments")})
-        here = _site_of_folder()
+        here = site_here()
         if here is not None and (here in running or not running):
             return here
         match running:
@@ -97,7 +92,7 @@ def common(command: Command) -> Callable[..., int]:
 
     @click.option(
         "--home",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path),
         metavar="FOLDER",
         help="State folder.  [HEADWAY_HOME]",
     )
@@ -168,14 +163,3 @@ def _not_ours(error: PermissionError) -> Trouble:
         f"this user may not look at {error.filename}",
         remedy="run the command as the user it belongs to, or choose another folder with --home",
     )
-
-
-def _site_of_folder() -> str | None:
-    """The name in ./site.yaml, without the price of a YAML parser."""
-    try:
-        if SITE_FILE.stat().st_size > SITE_FILE_BYTES_MAX:
-            return None
-        found = SITE_LINE.search(SITE_FILE.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found[1] if found else None

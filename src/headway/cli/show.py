@@ -9,9 +9,9 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -33,9 +33,9 @@ COLOUR_OF_PHASE = {
 }
 
 
-def is_terminal() -> bool:
-    """One that can move its cursor."""
-    return sys.stdout.isatty() and _is_able(os.environ)
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """One that can move its cursor; standard output, unless another is meant."""
+    return (stream or sys.stdout).isatty() and _is_able(os.environ)
 
 
 def colour_wish(environ: Mapping[str, str]) -> bool | None:
@@ -100,9 +100,7 @@ def envoy_text(envoy: Mapping[str, Any]) -> str:
     return text if not version or version in text else ", ".join(filter(None, (version, text)))
 
 
-def table(
-    rows: Sequence[Sequence[Cell]], *, indent: str = "", spare: Sequence[str] = ()
-) -> str:
+def table(rows: Sequence[Sequence[Cell]], *, indent: str = "", spare: Sequence[str] = ()) -> str:
     """Left-aligned columns. On a terminal that is too narrow the columns headed as in `spare` are
     left out, one after the other, and then the last one is cut.
     """
@@ -110,15 +108,32 @@ def table(
     widths = [max(columns_of(row[i]) for row in texts) for i in range(len(texts[0]))]
     columns = width()
     kept = _fitting(texts[0], widths, columns, len(indent), spare)
-    room = None if columns is None else columns - len(indent) - sum(widths[i] + 2 for i in kept[:-1])
+    if columns is not None and len(kept) > 1:  # still too much: the widest gives some of it
+        over = len(indent) + sum(widths[i] + 2 for i in kept[:-1]) + LAST_COLUMN_MIN - columns
+        widest = max(kept[:-1], key=lambda i: widths[i])
+        widths[widest] = min(widths[widest], max(LAST_COLUMN_MIN, widths[widest] - over))
+    room = (
+        None if columns is None else columns - len(indent) - sum(widths[i] + 2 for i in kept[:-1])
+    )
     lines = []
     for row, plain in zip(rows, texts, strict=True):
         last = plain[kept[-1]]
-        cells = [plain[i] + " " * (widths[i] - columns_of(plain[i])) for i in kept[:-1]]
+        cells = [_padded(shorten(plain[i], widths[i]), widths[i]) for i in kept[:-1]]
         cells.append(last if room is None else shorten(last, max(8, room)))
         styled = [_styled(row[i], text) for i, text in zip(kept, cells, strict=True)]
         lines.append((indent + "  ".join(styled)).rstrip())
     return "\n".join(lines)
+
+
+def _padded(text: str, columns: int) -> str:
+    return text + " " * (columns - columns_of(text))
+
+
+def marked(rows: Sequence[Sequence[Cell]], names: Collection[str] | None) -> list[list[Cell]]:
+    """With a column before the others that marks the rows which begin with one of the names."""
+    if names is None:
+        return [list(row) for row in rows]
+    return [[("*", "yellow") if _text(row[0]) in names else "", *row] for row in rows]
 
 
 def _fitting(

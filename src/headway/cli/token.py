@@ -8,9 +8,11 @@ from headway.access.token import LIFE_MAX
 from headway.cli.client import NAME
 from headway.cli.duration_option import Duration
 from headway.cli.headwayd import ensure_running
+from headway.cli.live import token_names
 from headway.cli.session import Session, common
 from headway.cli.show import Cell, clean, clock, table
 from headway.cli.trouble import Trouble
+from headway.cli.verb import Verb
 from headway.model.actor import Role
 
 LIFE_S_MAX = LIFE_MAX.total_seconds()
@@ -18,17 +20,16 @@ LIFE_S_MAX = LIFE_MAX.total_seconds()
 
 @click.group()
 def token() -> None:
-    """Tokens: who may come in over TCP, how far and until when.
-
-    \b
-    headway token create ci --role operator --scope shop/test --for 30d
-    headway token create pager --role viewer --for 90d
-    headway token list
-    headway token revoke ci
-    """  # noqa: D301 - the \\b is click's: what follows is not to be wrapped
+    """Tokens: who may come in over TCP, how far and until when."""
 
 
-@token.command()
+@token.command(
+    cls=Verb,
+    examples=(
+        "headway token create ci --role operator --scope shop/test --for 30d",
+        "headway token create pager --role viewer --for 90d",
+    ),
+)
 @click.argument("name")
 @click.option(
     "--role",
@@ -62,7 +63,11 @@ def create(
     click.echo(f"It is shown this once. It ends {until}; headway token revoke {name}", err=True)
 
 
-@token.command("list")
+@token.command(
+    "list",
+    cls=Verb,
+    examples=("headway token list",),
+)
 @common
 def list_tokens(session: Session) -> None:
     """Every token, without its secret."""
@@ -78,8 +83,11 @@ def list_tokens(session: Session) -> None:
         click.echo(table([*rows, *(_row(one) for one in tokens)]))
 
 
-@token.command()
-@click.argument("name")
+@token.command(
+    cls=Verb,
+    examples=("headway token revoke ci",),
+)
+@click.argument("name", shell_complete=token_names)
 @common
 def revoke(session: Session, name: str) -> None:
     """End a token now, and those that were made with it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from headway.cli.changes import change_lines
 from headway.cli.client import environment_path
 from headway.cli.described import DEFAULT_FILE, Described, describe, refuse
 from headway.cli.duration_option import Duration
@@ -26,15 +27,27 @@ from headway.cli.plan import show_warnings
 from headway.cli.session import Session, common
 from headway.cli.show import bold, dim, envoy_text, plural
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import ASKING, Verb
 from headway.site.problem import Severity
 
 Json = dict[str, Any]
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=(*ASKING, Exit.STALE_PLAN),
+    examples=(
+        "headway up",
+        "headway up site.yaml --env test",
+        "headway up --plan p-3f9c1e2",
+        "headway up --wait 5m -o json",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_FILE)
 @click.option("--plan", "plan_id", metavar="ID", help="Apply exactly this plan, or nothing.")
-@click.option("--wait", "wait_s", type=Duration(), default=60.0, help="How long [default: 60s].")
+@click.option(
+    "--wait", "wait_s", type=Duration(), default="60s", show_default=True, help="How long."
+)
 @click.option("--take-over", is_flag=True, help="Also when it runs from another directory now.")
 @common
 def up(
@@ -76,6 +89,11 @@ def _introduce(
     more = " (headway check)" if warnings else ""
     progress.say("ok", "checked", f"0 errors, {plural(warnings, 'warning')}{more}")
     progress.say("ok", "headwayd", "started" if started else "running")
+    changes = applied["plan"]["changes"]
+    added = {c["subject"] for c in changes if c["kind"] == "added"}
+    if added < described.site.services.keys():  # else all of it is new, and nothing to compare with
+        for line in change_lines(changes):
+            click.echo(f"  {line}")
 
 
 def _watch(
@@ -109,11 +127,12 @@ def _finish(session: Session, applied: Json, look: Look, wait_s: float) -> Exit:
     status = look.status
     if status["failed"] or not status["settled"]:
         if session.json:
-            session.print_json({"apply": applied, "status": status, "first_request": None})
+            trouble = _why_not(session, status, wait_s)
+            body = {"apply": applied, "status": status, "first_request": None}
+            session.print_json({**trouble.body(), **body})
             return Exit.FAILED
         if not status["failed"]:
-            missing = [s["name"] for s in status["services"] if not s["settled"]]
-            raise not_settled(session, ", ".join(missing) or status["envoy"]["text"], wait_s)
+            raise _why_not(session, status, wait_s)
         if applied["unchanged"]:
             click.echo(f"{_title(status)}: the same description ({status['digest']}), no change")
         show_failures(session, status)
@@ -132,6 +151,16 @@ def _finish(session: Session, applied: Json, look: Look, wait_s: float) -> Exit:
         _conclude(session, applied, status, answered)
     good = answered is None or (isinstance(answered, Answered) and answered.good)
     return Exit.DONE if good else Exit.FAILED
+
+
+def _why_not(session: Session, status: Json, wait_s: float) -> Trouble:
+    if status["failed"]:
+        failed = [s["name"] for s in status["services"] if s["failed"]]
+        what = ", ".join(failed) or str(status["trouble"][0])
+        remedy = f"{session.hint('why')} {failed[0]}" if failed else session.hint("status")
+        return Trouble("failed", f"failed: {what}; left as it is", remedy=remedy)
+    missing = [s["name"] for s in status["services"] if not s["settled"]]
+    return not_settled(session, ", ".join(missing) or status["envoy"]["text"], wait_s)
 
 
 def _conclude(

@@ -10,12 +10,16 @@ from headway.cli.session import Session, common
 from headway.cli.show import clean
 from headway.cli.succession import until_succeeded
 from headway.cli.trouble import Exit, Trouble
+from headway.cli.verb import Verb
 
 KEEPERS_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples=("pip install --upgrade headway && headway upgrade",),
+)
 @common
 def upgrade(session: Session) -> Exit:
     """Let headwayd, the keepers and Envoy go on with the code that is installed now.
@@ -24,8 +28,6 @@ def upgrade(session: Session) -> Exit:
     the journal; if it could not take over, nothing changes. No replica is ended and no request
     fails: headwayd and the keepers keep their pids, an Envoy of another version is replaced by a
     twin.
-
-    Example: pip install --upgrade headway && headway upgrade
     """
     try:
         before = session.client.get("/daemon")

@@ -29,10 +29,11 @@ class Verb(click.Command):
         self.exits = (*sorted(exits), Exit.INTERRUPTED)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own, common = [], []
+        own: list[tuple[str, str]] = []
+        common: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 (common if parameter.name in COMMON else own).append(record)
         for title, records in (("Options", own), ("Options of every command", common)):
             if records:

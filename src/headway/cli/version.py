@@ -9,9 +9,17 @@ import headway
 from headway.cli.session import Session, common
 from headway.cli.show import table
 from headway.cli.trouble import Trouble
+from headway.cli.verb import LOCAL, Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    exits=LOCAL,
+    examples=(
+        "headway version",
+        "headway version -o json",
+    ),
+)
 @common
 def version(session: Session) -> None:
     """Versions of everything that takes part."""

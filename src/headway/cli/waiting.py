@@ -7,13 +7,13 @@ import click
 
 from headway.cli.duration_option import Duration
 
-WAIT_S = 300.0
-
 
 def waiting(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--no-wait", is_flag=True, help="Return as soon as it was accepted."),
-        click.option("--wait", "wait_s", type=Duration(), default=WAIT_S, help="[default: 5m]"),
+        click.option(
+            "--wait", "wait_s", type=Duration(), default="5m", show_default=True, help="How long."
+        ),
         click.option("--reason", default="", help="Why; others will read it."),
     ):
         command = option(command)

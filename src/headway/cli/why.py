@@ -2,14 +2,22 @@
 
 import click
 
+from headway.cli.live import service_names
 from headway.cli.session import Session, common
 from headway.cli.show import bold, clean, clock, dim
+from headway.cli.verb import Verb
 
 LINES_MAX = 20  # of the past: one screen
 
 
-@click.command()
-@click.argument("service")
+@click.command(
+    cls=Verb,
+    examples=(
+        "headway why frontend",
+        "headway why frontend --env test",
+    ),
+)
+@click.argument("service", shell_complete=service_names)
 @common
 def why(session: Session, service: str) -> None:
     """Why is a service as it is? What it waits for, what overrides it, what was decided last."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 from headway.loop import story
 from headway.loop.ports import Clock
 from headway.loop.turn import Memory, Turn, Wanted, World, turn
+from headway.loop.turn_times import TurnTimes
 from headway.model.errors import HeadwayError, StaleEpochError
 from headway.model.ids import EnvironmentId, ReplicaId
 from headway.model.observed import Phase, SeenReplica
@@ -48,6 +49,7 @@ class Environment:
         self.last: Turn | None = None
         self.failure = ""  # why the last turn could not be taken; "" when it could
         self.deposed = False  # a newer control plane has taken over
+        self.times = TurnTimes()
 
     def wish(self, wanted: Wanted) -> None:
         """Replace what is wanted and look at once."""
@@ -89,7 +91,9 @@ class Environment:
         if self.wanted.held:
             self.failure = self.wanted.held
             return
-        self.last = await turn(self._world, self.wanted, self._memory, self._clock.now())
+        began = self._clock.now()
+        self.last = await turn(self._world, self.wanted, self._memory, began)
+        self.times.add((self._clock.now() - began).total_seconds())
         self.failure = ""
 
     async def _attempt(self, step: Awaitable[T]) -> T | None:

@@ -36,5 +36,17 @@ class JournalFullError(JournalError):
     """The journal's disk is full; only restart, eject and drain go on."""
 
 
+class BackupError(JournalError):
+    """The file that was named is no backup, or cannot become one."""
+
+
 class SecretError(HeadwayError):
     """A secret could not be read. Never carries its value."""
+
+
+class StorageError(HeadwayError):
+    """The store of samples could not be opened, written, copied or restored."""
+
+
+class StorageFullError(StorageError):
+    """No room for samples, on the disk or in memory; what is stored stays readable."""

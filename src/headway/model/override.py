@@ -69,3 +69,21 @@ class Override:
     reason: str
     made_at: datetime
     expires_at: datetime
+
+    def replaces(self, older: "Override") -> bool:
+        """The same is wished again, as strongly and for as long: the older one never counts again.
+
+        It does not when it outlasts this one: then it is what things go back to.
+        """
+        return (
+            _what(self.change) == _what(older.change)
+            and self.rank >= older.rank
+            and self.made_at >= older.made_at
+            and self.expires_at >= older.expires_at
+        )
+
+
+def _what(change: Change) -> tuple[object, ...]:
+    """What it is about, whatever it is changed to."""
+    replica = change.replica if isinstance(change, DrainReplica) else None
+    return type(change), change.service, replica

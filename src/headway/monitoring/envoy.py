@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headway.monitoring.targets import FeedArrow
+from headway.monitoring.targets import WatchedArrow
 
 # What to ask for. Envoy compares this with the names of its statistics, written with dots.
 STATS_PATH = (
@@ -44,7 +44,7 @@ HEADER = (
 def told(
     stats: str,
     clusters: str,
-    arrows: Sequence[FeedArrow],
+    arrows: Sequence[WatchedArrow],
     releases: Mapping[str, str],
 ) -> str:
     """Prometheus text with our names."""
@@ -52,7 +52,7 @@ def told(
     return "\n".join([*lines, ""])
 
 
-def _of_arrows(stats: str, arrows: Sequence[FeedArrow]) -> Iterator[str]:
+def _of_arrows(stats: str, arrows: Sequence[WatchedArrow]) -> Iterator[str]:
     by_prefix = {arrow.prefix: arrow for arrow in arrows}
     for line in stats.split("\n"):
         found = LINE.fullmatch(line)

@@ -1,10 +1,10 @@
 """One target's samples at one time: what it told itself and what is known about it, as one row.
 
-Column `i` is always the series `labels[i]`; columns are only ever added. A label that a target
-tells and that we know better is kept as `exported_…`, as Prometheus does it.
+Column `i` is always the series `labels[i]`; columns are only ever added. A target that tells what
+we tell about it, as `up`, gets one column for both, and ours counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,46 +15,41 @@ from headway.monitoring.series import NAME, STALE, Floats, Labels
 Key = tuple[tuple[str, str], ...]  # name and labels of what is known about a target
 
 
-def known(name: str, **labels: str) -> Key:
+def known(name: str, /, **labels: str) -> Key:
     return ((NAME, name), *sorted(labels.items()))
 
 
 @dataclass(slots=True)
 class Row:
-    base: Labels
     labels: list[Labels] = field(default_factory=list)
     _told: list[int] = field(default_factory=list)  # column of the reading -> our column
-    _known: dict[Key, int] = field(default_factory=dict)
+    _columns: dict[Key, int] = field(default_factory=dict)
 
-    def values(self, reading: Reading | None, about: Mapping[Key, float]) -> Floats:
-        """STALE where neither says anything."""
-        if reading is not None:
-            self._told += [self._column(labels) for labels in reading.added]
-        for key in about:
-            if key not in self._known:
-                self._known[key] = self._column(dict(key))
+    def values(
+        self, told: Sequence[Labels], reading: Reading | None, about: Mapping[Key, float]
+    ) -> Floats:
+        """STALE where neither says anything. `told`: of all columns that a reading ever had."""
+        # Also those of a text that broke off in the middle, of which there was no reading.
+        for labels in told[len(self._told) :]:
+            self._told.append(self._column(_key(labels), labels))
+        columns = [self._column(key, dict(key)) for key in about]
         values = np.full(len(self.labels), STALE)
         if reading is not None:
-            values[self._told] = reading.values
-        for key, value in about.items():
-            values[self._known[key]] = value
+            values[self._told[: len(reading.values)]] = reading.values
+        values[columns] = list(about.values())
         return values
 
     def ended(self) -> Floats:
         """The target is gone."""
         return np.full(len(self.labels), STALE)
 
-    def _column(self, told: Labels) -> int:
-        self.labels.append(labelled(told, self.base))
-        return len(self.labels) - 1
+    def _column(self, key: Key, labels: Labels) -> int:
+        column = self._columns.setdefault(key, len(self.labels))
+        if column == len(self.labels):
+            self.labels.append(labels)
+        return column
 
 
-def labelled(told: Labels, base: Labels) -> Labels:
-    labels = dict(base)
-    for name, value in told.items():
-        where = name
-        while where in base:
-            where = f"exported_{where}"
-        labels[where] = value
-    return labels
-
+def _key(labels: Labels) -> Key:
+    """As `known` writes it; a target may call its labels as it likes, also `name`."""
+    return ((NAME, labels[NAME]), *sorted(pair for pair in labels.items() if pair[0] != NAME))

@@ -30,11 +30,16 @@ def is_stale(values: Floats) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Series with common timestamps: `values[k, n]` belongs to `labels[k]` at `times_ms[n]`."""
+    """Series with common timestamps: `values[k, n]` belongs to `labels[k]` at `times_ms[n]`.
+
+    `resolution_ms` is 0 where every sample is there that was taken. Where older samples were
+    thinned out it says to how many milliseconds each; one number per sample if they differ.
+    """
 
     labels: Sequence[Labels]
     times_ms: Times  # strictly ascending
     values: Floats
+    resolution_ms: int | Times = 0
 
 
 class MatchOp(StrEnum):
@@ -53,9 +58,26 @@ class Matcher:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What the samples are wanted for; a source may have something prepared for that."""
+
+    function: str  # as PromQL calls it: "max_over_time", "rate", …
+    range_ms: int
+
+
 class Source(Protocol):
     """Where samples come from."""
 
-    def select(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Sequence[Group]:
-        """All series that fulfil every matcher, with their samples from start to end (both in)."""
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        hint: Hint | None = None,
+    ) -> Sequence[Group]:
+        """All series that fulfil every matcher, with their samples from start to end (both in).
+
+        Where samples were thinned out, some from before the start come along: they still hold.
+        """
         ...

@@ -1,7 +1,7 @@
 """What is to be watched: from what headwayd says of its environments to the things to fetch.
 
-headwayd writes a `Feed`; the monitor reads it and aims at `targets(feed)`. A target is known by its
-labels: a replica that comes back at the same port goes on being the same target.
+headwayd writes a `Watchlist`; the monitor reads it and aims at its `targets`. A target is known by
+its labels: a replica that comes back at the same port goes on being the same target.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,16 +13,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from headway.monitoring.series import Labels
 
-FEED_VERSION = 1
+WATCHLIST_VERSION = 1
 METRICS_PATH = "/metrics"
 
 
-class FeedError(ValueError):
+class WatchlistError(ValueError):
     """What headwayd wrote cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)
-class FeedReplica:
+class WatchedReplica:
     replica: str
     service: str
     release: str
@@ -35,39 +35,39 @@ class FeedReplica:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedService:
+class WatchedService:
     service: str
     wanted: int
     ready: int
 
 
 @dataclass(frozen=True, slots=True)
-class FeedArrow:
+class WatchedArrow:
     prefix: str  # what Envoy calls its listener in its statistics
     caller: str
     callee: str
 
 
 @dataclass(frozen=True, slots=True)
-class FeedEnvironment:
+class WatchedEnvironment:
     site: str
     environment: str
-    services: tuple[FeedService, ...] = ()
-    replicas: tuple[FeedReplica, ...] = ()
-    arrows: tuple[FeedArrow, ...] = ()
+    services: tuple[WatchedService, ...] = ()
+    replicas: tuple[WatchedReplica, ...] = ()
+    arrows: tuple[WatchedArrow, ...] = ()
     keeper_pid: int = 0  # 0: none
     envoy_pid: int = 0
     envoy_admin: str = ""  # its Unix socket
     turns: int = 0
-    turn_s: float = 0.0  # spent in all turns
-    longest_turn_s: float = 0.0
+    turns_s: float = 0.0  # spent in all of them
+    turns_within: tuple[tuple[float, int], ...] = ()  # length in seconds, how many took no longer
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class Watchlist:
     headwayd_pid: int
-    environments: tuple[FeedEnvironment, ...] = ()
-    version: int = FEED_VERSION
+    environments: tuple[WatchedEnvironment, ...] = ()
+    version: int = WATCHLIST_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Admin:
     """An Envoy, and what its names mean to us."""
 
     socket: str
-    arrows: tuple[FeedArrow, ...]
+    arrows: tuple[WatchedArrow, ...]
     releases: tuple[tuple[str, str], ...]  # replica -> release
 
     @property
@@ -120,41 +120,43 @@ class Target:
 
 
 @cache
-def _feed_type() -> TypeAdapter[Feed]:
-    return TypeAdapter(Feed)
+def _watchlist_type() -> TypeAdapter[Watchlist]:
+    return TypeAdapter(Watchlist)
 
 
-def written(feed: Feed) -> bytes:
-    return _feed_type().dump_json(feed)
+def written(watchlist: Watchlist) -> bytes:
+    return _watchlist_type().dump_json(watchlist)
 
 
-def read(text: bytes) -> Feed:
+def read(text: bytes) -> Watchlist:
     try:
-        feed = _feed_type().validate_json(text)
+        watchlist = _watchlist_type().validate_json(text)
     except ValidationError as error:
         first: Any = error.errors()[0]
-        raise FeedError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if feed.version != FEED_VERSION:
-        raise FeedError(f"it is of version {feed.version}, this program reads {FEED_VERSION}")
-    return feed
+        raise WatchlistError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if watchlist.version != WATCHLIST_VERSION:
+        raise WatchlistError(
+            f"it is of version {watchlist.version}, this program reads {WATCHLIST_VERSION}"
+        )
+    return watchlist
 
 
-def targets(feed: Feed) -> tuple[Target, ...]:
+def targets(watchlist: Watchlist) -> tuple[Target, ...]:
     """Everything to watch; no two have the same labels."""
-    found = {target.labels: target for target in _targets(feed)}
+    found = {target.labels: target for target in _targets(watchlist)}
     return tuple(found.values())
 
 
-def _targets(feed: Feed) -> Iterator[Target]:
+def _targets(watchlist: Watchlist) -> Iterator[Target]:
     yield Target(
         _labels(job="headwayd", instance="headwayd"),
-        pids=(("", feed.headwayd_pid),),
+        pids=(("", watchlist.headwayd_pid),),
     )
-    for environment in feed.environments:
+    for environment in watchlist.environments:
         yield from _of_environment(environment)
 
 
-def _of_environment(environment: FeedEnvironment) -> Iterator[Target]:
+def _of_environment(environment: WatchedEnvironment) -> Iterator[Target]:
     where = {"site": environment.site, "environment": environment.environment}
     yield Target(
         _labels(job="headway", instance="loop", **where),
@@ -172,7 +174,7 @@ def _of_environment(environment: FeedEnvironment) -> Iterator[Target]:
         yield _of_replica(replica, where)
 
 
-def _of_replica(replica: FeedReplica, where: Mapping[str, str]) -> Target:
+def _of_replica(replica: WatchedReplica, where: Mapping[str, str]) -> Target:
     page = Page(replica.address, replica.port)
     labels = _labels(
         job=replica.service,
@@ -195,10 +197,11 @@ def _of_replica(replica: FeedReplica, where: Mapping[str, str]) -> Target:
     )
 
 
-def _loop_facts(environment: FeedEnvironment) -> Iterator[Fact]:
-    yield Fact("headway_turns_total", environment.turns)
-    yield Fact("headway_turn_seconds_total", environment.turn_s)
-    yield Fact("headway_turn_longest_seconds", environment.longest_turn_s)
+def _loop_facts(environment: WatchedEnvironment) -> Iterator[Fact]:
+    for length_s, turns in (*environment.turns_within, ("+Inf", environment.turns)):
+        yield Fact("headway_turn_seconds_bucket", turns, (("le", str(length_s)),))
+    yield Fact("headway_turn_seconds_sum", environment.turns_s)
+    yield Fact("headway_turn_seconds_count", environment.turns)
     for service in environment.services:
         labels = (("service", service.service),)
         yield Fact("headway_service_replicas_wanted", service.wanted, labels)
@@ -207,4 +210,3 @@ def _loop_facts(environment: FeedEnvironment) -> Iterator[Fact]:
 
 def _labels(**labels: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(labels.items()))
-

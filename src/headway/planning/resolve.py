@@ -38,7 +38,7 @@ def resolve(described: Desired, overrides: Iterable[Override], now: datetime) ->
         before = services.get(override.change.service)
         if before is None or _lies_ahead(override.change, now):
             continue  # its service has left the description, or the machine's clock was set back
-        after = _apply(before, override)
+        after = _apply(before, override, described.services[override.change.service])
         because = (*after.because, _sentence(override))
         services[override.change.service] = replace(after, because=because)
     return replace(described, services=services)
@@ -75,10 +75,19 @@ def _lies_ahead(change: Change, now: datetime) -> bool:
     return isinstance(change, RestartBefore | DrainReplica) and change.started_before > now
 
 
-def _apply(service: DesiredService, override: Override) -> DesiredService:
+def _apply(
+    service: DesiredService, override: Override, described: DesiredService
+) -> DesiredService:
     match override.change:
         case ScaleTo(count=count):
-            return _scaled_by_hand(service, count)
+            # From what is described: how it was scaled before must leave nothing behind.
+            sized = _scaled_by_hand(described, count)
+            return replace(
+                service,
+                count=sized.count,
+                ready_min=sized.ready_min,
+                surge_max=sized.surge_max,
+            )
         case RestartBefore(started_before=before):
             earlier = service.restart_before
             return replace(service, restart_before=max(before, earlier) if earlier else before)

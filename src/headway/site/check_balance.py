@@ -12,6 +12,7 @@ from headway.site.values import spell_duration
 
 SLOW_START_S_SENSIBLE = 120.0
 ZONES_MIN = 2  # fewer cannot be spread over
+NOT_BY_HASH = "write `balance: least-loaded`"
 
 
 def check_sharing(described: Described) -> Iterator[Finding]:
@@ -44,7 +45,9 @@ def check_what_tcp_cannot(described: Described) -> Iterator[Finding]:
             continue
         if service.hash is not None and service.hash.on is not HashOn.SOURCE:
             message = f"a connection of tcp has no {service.hash.on} that could be hashed"
-            help_ = "write `hash: source`: the same client, the same replica"
+            by_source = "write `hash: source`: the same client, the same replica"
+            # Of callers on this machine the source tells nothing either.
+            help_ = by_source if name == described.site.entry.service else NOT_BY_HASH
             yield Finding("HW048", (*here, "hash"), message, help_, on_key=True)
         if service.overload.rate is not None:
             message = "`rate` counts requests, and of tcp only connections are seen"
@@ -53,7 +56,7 @@ def check_what_tcp_cannot(described: Described) -> Iterator[Finding]:
 
 
 def check_one_source(described: Described) -> Iterator[Finding]:
-    """Services call from this machine: of them, `source` tells nobody apart."""
+    """Services call from this machine: `source` tells none of them apart, and is not looked at."""
     site = described.site
     called = {
         callee: name
@@ -63,8 +66,9 @@ def check_one_source(described: Described) -> Iterator[Finding]:
     for name, service in _serving(described):
         is_by_source = service.hash == HashKey(HashOn.SOURCE) and service.balance is Balance.HASH
         if is_by_source and name in called and name != site.entry.service:
-            message = f"calls to {quoted(name)} all come from this machine, so one replica gets all"
-            help_ = f"hash what {quoted(called[name])} sends, or write `balance: least-loaded`"
+            message = f"calls to {quoted(name)} all come from this machine, so chance decides"
+            by_content = f"hash what {quoted(called[name])} sends, or {NOT_BY_HASH}"
+            help_ = NOT_BY_HASH if service.protocol is Protocol.TCP else by_content
             yield _warning("HW059", ("services", name, "hash"), message, help_, on_key=True)
 
 

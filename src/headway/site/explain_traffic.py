@@ -59,8 +59,8 @@ TRAFFIC = (
     Explanation(
         "HW059",
         "all calls come from one source",
-        "A warning. `hash: source` tells clients apart by their address. Services of a site call "
-        "from the same machine: all their requests would go to one replica.",
+        "A warning. `hash: source` tells clients apart by their address. Services of a site all "
+        "call from the same machine, so each of their requests goes to any replica, by chance.",
         with_services(_CALLING, _index("balance: hash, hash: source")),
         with_services(_CALLING, _index("balance: hash, hash: {header: x-user}")),
     ),

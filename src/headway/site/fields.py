@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 from headway.model.site import Balance, Expect, HashKey, Kind, Protocol, Spread
 from headway.site import later, limits
 from headway.site.command import read_command
-from headway.site.hashing import NAME_OF_FIELD_PATTERN, NAMED, read_hash, read_weights
+from headway.site.hashing import BARE, NAME_OF_FIELD_PATTERN, NAMED, read_hash, read_weights
 from headway.site.paths import read_any_path, read_file_path, read_url_path
 from headway.site.refused import Refused
 from headway.site.secret import check_references
@@ -101,7 +101,8 @@ _HASH_NAMED = {
     "minProperties": 1,
     "maxProperties": 1,
 }
-_HASH = WithJsonSchema({"oneOf": [{"type": "string", "enum": ["path", "source"]}, _HASH_NAMED]})
+_HASH_BARE = {"type": "string", "enum": [str(on) for on in BARE]}
+_HASH = WithJsonSchema({"oneOf": [_HASH_BARE, _HASH_NAMED]})
 _ARGUMENTS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 _COMMAND = WithJsonSchema({"oneOf": [_SAYS_SOMETHING, _ARGUMENTS]})
 

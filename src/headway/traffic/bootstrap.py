@@ -12,7 +12,6 @@ from typing import Any
 
 from headway.traffic.resources import Body, Resource, Snapshot, extension
 from headway.traffic.routes import table
-from headway.traffic.snapshot import with_endpoints
 
 # Envoy refuses a path without a folder, so the folder is said.
 CLUSTERS_PATH = "./clusters.json"
@@ -46,11 +45,10 @@ def bootstrap(node: str, admin_socket: str, limits: Limits) -> Body:
 
 def candidate(snapshot: Snapshot) -> Body:
     """The structure without files to look into; every reference must resolve within."""
-    endpoints = {e.name: e.body for e in with_endpoints(snapshot, ()).endpoints}
     routes = {r.name: r.body for r in snapshot.routes}
     return {
         "static_resources": {
-            "clusters": [_with_endpoints(c, endpoints[c.name]) for c in snapshot.clusters],
+            "clusters": [_without_endpoints(c) for c in snapshot.clusters],
             "listeners": [
                 _with_routes(d, routes.get(d.name), dict(snapshot.rates))
                 for d in snapshot.listeners
@@ -89,9 +87,9 @@ def _at_heap(action: str, share: float) -> dict[str, Any]:
     return {"name": action, "triggers": [trigger]}
 
 
-def _with_endpoints(cluster: Resource, endpoints: Body) -> Body:
+def _without_endpoints(cluster: Resource) -> Body:
     body = {k: v for k, v in cluster.body.items() if k != "eds_cluster_config"}
-    return {**body, "type": "STATIC", "load_assignment": endpoints}
+    return {**body, "type": "STATIC", "load_assignment": {"cluster_name": cluster.name}}
 
 
 def _with_routes(listener: Resource, routes: Body | None, rates: Mapping[str, float]) -> Body:

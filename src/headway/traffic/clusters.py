@@ -56,11 +56,12 @@ TABLE_SIZE = 65537  # of Maglev; a prime, and a hundred times more than replicas
 OK_IN_HEX = "4f4b"
 # The check's Host header. By default it is the cluster's name, which strict servers refuse.
 CHECK_HOST = "localhost"
+ENDPOINTS_FORMAT = ".pb"  # what tells Envoy how to read the file
 
 
 def endpoints_path(cluster_name: str) -> str:
     """Where this cluster's endpoints are read from, relative to Envoy's directory."""
-    return f"./endpoints/{cluster_name}.json"
+    return f"./endpoints/{cluster_name}{ENDPOINTS_FORMAT}"
 
 
 def service_of(cluster_name: str) -> ServiceName:
@@ -75,7 +76,8 @@ def by_key(cluster: Body) -> bool:
 def cluster(service: Service, *, workers: int) -> Resource:
     """`workers` is how many threads of Envoy hold connections of their own."""
     policy = _policy(service, workers)
-    name = f"{service.name}@{digest(policy)}"
+    # A cluster that reads another file would be a changed one, too.
+    name = f"{service.name}@{digest([policy, ENDPOINTS_FORMAT])}"
     source = {"path_config_source": {"path": endpoints_path(name)}, "initial_fetch_timeout": "1s"}
     return resource(
         name,

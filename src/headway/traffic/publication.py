@@ -10,12 +10,12 @@ from typing import Any
 
 from headway.traffic.bootstrap import CLUSTERS_PATH, LISTENERS_PATH
 from headway.traffic.clusters import endpoints_path
+from headway.traffic.endpoints import file_of
 from headway.traffic.listeners import ROUTES_PATH
 from headway.traffic.resources import TYPES, Resource, Snapshot, digest, resource
 from headway.traffic.routes import TABLE, table
 
 CLUSTER_TYPE = TYPES + "envoy.config.cluster.v3.Cluster"
-ENDPOINTS_TYPE = TYPES + "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER_TYPE = TYPES + "envoy.config.listener.v3.Listener"
 ROUTES_TYPE = TYPES + "envoy.config.route.v3.RouteConfiguration"
 
@@ -27,17 +27,7 @@ class Document:
     path: str
     version: str
     version_stat: str  # where Envoy says which version it took last
-    type_url: str
-    resources: tuple[Resource, ...]
-
-    @property
-    def text(self) -> str:
-        """Made when it is asked for: of a thousand clusters most have not changed."""
-        response = {
-            "version_info": self.version,
-            "resources": [{"@type": self.type_url, **r.body} for r in self.resources],
-        }
-        return json.dumps(response, separators=(",", ":"))
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,7 @@ class Documents:
 
 def endpoint_documents(snapshot: Snapshot) -> tuple[Document, ...]:
     return tuple(
-        _document(endpoints_path(e.name), ENDPOINTS_TYPE, [e], f"cluster.{e.name}.version_text")
+        Document(endpoints_path(e.name), e.version, f"cluster.{e.name}.version_text", file_of(e))
         for e in snapshot.endpoints
     )
 
@@ -77,23 +67,18 @@ def documents(snapshot: Snapshot) -> Documents:
     )
 
 
-def version_of(text: str) -> str | None:
-    """The version of a published file; None when it cannot be one."""
-    parsed = _parsed(text)
+def version_of(content: bytes) -> str | None:
+    """The version of a published file of JSON; None when it cannot be one."""
+    parsed = _parsed(content)
     version = parsed.get("version_info")
     return version if isinstance(version, str) else None
 
 
-def resources_of(text: str) -> tuple[Resource, ...]:
-    """What a published file held; nothing when it is damaged."""
-    found = _parsed(text).get("resources", [])
+def resources_of(content: bytes) -> tuple[Resource, ...]:
+    """What a published file of JSON held; nothing when it is damaged."""
+    found = _parsed(content).get("resources", [])
     bodies = [{k: v for k, v in r.items() if k != "@type"} for r in found]
     return tuple(resource(_name_of(body), body) for body in bodies)
-
-
-def replicas_of(endpoints: Resource) -> frozenset[str]:
-    groups = endpoints.body.get("endpoints", [])
-    return frozenset(e["endpoint"]["hostname"] for g in groups for e in g["lb_endpoints"])
 
 
 def disagreements(expected: Iterable[Document], told: Mapping[str, str]) -> list[str]:
@@ -116,13 +101,16 @@ def _document(
     path: str, type_url: str, resources: Sequence[Resource], version_stat: str
 ) -> Document:
     version = digest([r.version for r in resources])
-    return Document(path, version, version_stat, type_url, tuple(resources))
+    bodies = [{"@type": type_url, **r.body} for r in resources]
+    response = {"version_info": version, "resources": bodies}
+    content = json.dumps(response, separators=(",", ":")).encode()
+    return Document(path, version, version_stat, content)
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(text)
-    except ValueError:
+        parsed = json.loads(content)
+    except ValueError:  # not JSON, or not even text
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

@@ -27,11 +27,20 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Who gets traffic at one cluster; written and read by `endpoints.py`."""
+
+    name: str  # of the cluster
+    version: str
+    assignment: bytes  # Envoy's ClusterLoadAssignment, in protobuf's binary form
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything Envoy has to know at one moment; each part sorted by name."""
 
     clusters: tuple[Resource, ...]
-    endpoints: tuple[Resource, ...]  # one per cluster, with the cluster's name
+    endpoints: tuple[Endpoints, ...]  # one per cluster
     listeners: tuple[Resource, ...]
     routes: tuple[Resource, ...]  # one part of the table per HTTP listener, with its name
     replicas: frozenset[ReplicaId]

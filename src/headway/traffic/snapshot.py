@@ -7,15 +7,16 @@ go, the structure stays; every cluster that is named exists.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
 
 from headway.model.desired import Desired, DesiredService
 from headway.model.ids import ServiceName
 from headway.model.rotation import Share
 from headway.model.site import Protocol
 from headway.traffic.clusters import by_key, cluster, service_of
+from headway.traffic.endpoints import Member, endpoints
 from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
-from headway.traffic.resources import Resource, Snapshot, address, digest
+from headway.traffic.resources import Endpoints, Resource, Snapshot
 from headway.traffic.routes import arrow_routes, entry_routes
 
 
@@ -69,39 +70,17 @@ def with_endpoints(now: Snapshot, rotation: Sequence[Share]) -> Snapshot:
     return replace(now, endpoints=tuple(made), replicas=replicas)
 
 
-def _endpoints(cluster_name: str, shares: Iterable[Share], *, named: bool) -> Resource:
-    """Who is not in here gets nothing new; nobody is in here with a mark (docs/decisions/0005).
-
-    Far replicas always stand on the second step, also while no near one is there: a replica that
-    changed its step would have to pass its checks again.
-    """
+def _endpoints(cluster_name: str, shares: Iterable[Share], *, named: bool) -> Endpoints:
     # By address, so that two lives that claim the same one count once.
     latest_last = sorted(shares, key=lambda s: s.replica.process.incarnation)
     by_address = {(s.replica.process.address, s.replica.process.port): s for s in latest_last}
-    in_order = [share for _, share in sorted(by_address.items())]
-    near = [_endpoint(s, named=named) for s in in_order if s.near]
-    far = [_endpoint(s, named=named) for s in in_order if not s.near]
-    groups = [{"priority": 0, "lb_endpoints": near}]
-    if far:
-        groups.append({"priority": 1, "lb_endpoints": far})
-    body = {"cluster_name": cluster_name, "endpoints": groups}
-    # Not of the body: with a thousand replicas, to write that down takes longer than all else.
-    return Resource(cluster_name, body, digest([named, *map(_key, in_order)]))
+    members = [_member(share) for _, share in sorted(by_address.items(), key=itemgetter(0))]
+    return endpoints(cluster_name, members, named=named)
 
 
-def _key(share: Share) -> tuple[str, int, str, int, bool]:
+def _member(share: Share) -> Member:
     process = share.replica.process
-    return process.address, process.port, process.replica, share.weight, share.near
-
-
-def _endpoint(share: Share, *, named: bool) -> dict[str, Any]:
-    process = share.replica.process
-    where = {"address": address(process.address, process.port), "hostname": process.replica}
-    made: dict[str, Any] = {"endpoint": where, "load_balancing_weight": share.weight}
-    if named:
-        # Keys belong to the replica, not to the port that this life of it happens to have.
-        made["metadata"] = {"filter_metadata": {"envoy.lb": {"hash_key": process.replica}}}
-    return made
+    return Member(process.replica, process.address, process.port, share.weight, far=not share.near)
 
 
 def _rate_per_s(wish: DesiredService) -> float | None:

@@ -17,7 +17,7 @@ from tests.unit.api.outside_world import (
 )
 
 from headway.api.guard import BODY_BYTES_MAX, SMALL_BODY_BYTES_MAX
-from headway.api.server import CONNECTIONS_PER_PEER_MAX
+from headway.api.serving import CONNECTIONS_PER_PEER_MAX
 
 SHOP = "/environments/shop/production"
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")

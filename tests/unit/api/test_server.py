@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import queue
 import signal
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from headway.api.address import default_home, short, socket_path
+from headway.api.control import Fact
 from headway.api.server import serve
 from headway.cli.client import Client
+from headway.cli.trouble import Trouble
 from headway.model.errors import HeadwayError
 from headway.testing.control import StrawControl
 from headway.testing.served import served
@@ -74,6 +78,39 @@ def test_the_signals_stay_the_daemons(tmp_path: Path) -> None:
             await serving
 
     asyncio.run(look())
+
+
+class Stuck(StrawControl):
+    """Never says what the machine allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    async def doctor(self) -> tuple[Fact, ...]:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+
+def test_who_still_waits_at_the_end_is_told_so_and_the_log_has_no_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    control, told = Stuck(), queue.SimpleQueue[Trouble]()
+
+    def ask() -> None:
+        try:
+            Client(tmp_path).get("/doctor")
+        except Trouble as trouble:
+            told.put(trouble)
+
+    with served(control, tmp_path):
+        asking = threading.Thread(target=ask)
+        asking.start()
+        assert control.asked.wait(10)
+    asking.join(10)
+    assert told.get(timeout=1).code == "leaving"
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_home_is_what_was_asked_for_or_the_folder_for_state() -> None:

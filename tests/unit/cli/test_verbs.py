@@ -11,60 +11,11 @@ import pytest
 
 from headway.api.address import short, socket_path
 from headway.api.control import LogLine
-from headway.cli.main import VERBS
 from headway.model.ids import ReplicaId
 from headway.testing.control import StrawControl
 from headway.testing.served import served
 
 Headway = Callable[..., Any]
-
-WITH_JSON = [
-    ("check",),
-    ("plan",),
-    ("up",),
-    ("status",),
-    ("why", "ads"),
-    ("logs", "ads"),
-    ("events",),
-    ("events", "--all"),
-    ("scale", "ads", "4"),
-    ("scale", "ads", "4", "--no-wait"),
-    ("restart", "ads"),
-    ("drain", "ads-0"),
-    ("log-level", "ads", "debug"),
-    ("envoy", "replace"),
-    ("envoy", "replace", "--no-wait"),
-    ("down",),
-    ("doctor",),
-    ("explain", "HW001"),
-    ("schema",),
-    ("token", "create", "ci", "--role", "viewer", "--for", "1d"),
-    ("token", "list"),
-    ("api", "openapi"),
-    ("version",),
-]
-
-
-def test_the_list_of_json_commands_holds_every_verb() -> None:
-    assert {words[0] for words in WITH_JSON} == set(VERBS)
-
-
-@pytest.mark.usefixtures("daemon")
-@pytest.mark.parametrize("words", WITH_JSON, ids=" ".join)
-def test_every_command_answers_in_json(headway: Headway, words: tuple[str, ...]) -> None:
-    headway("up")
-    said = headway(*words, "-o", "json")
-    json.loads(said.out)
-    assert said.err == ""
-
-
-@pytest.mark.parametrize("words", WITH_JSON, ids=" ".join)
-def test_every_command_has_help(headway: Headway, words: tuple[str, ...]) -> None:
-    said = headway(*words, "--help")
-    assert said.code == 0
-    assert "Usage: headway" in said.out
-    assert "--home" in said.out
-
 
 UNREACHABLE = [
     ("status",),

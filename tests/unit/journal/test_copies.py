@@ -15,7 +15,7 @@ import pytest
 
 from headway.journal.io.copies import check, copy_to, put_in_place
 from headway.journal.io.sqlite import SCHEMA_HEAD, open_journal
-from headway.model.errors import JournalError, JournalFullError
+from headway.model.errors import BackupError, JournalError, JournalFullError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, EnvironmentName, ReplicaId, SiteName
 from headway.model.observed import Phase
@@ -85,6 +85,32 @@ def test_a_copy_replaces_an_older_backup_and_nothing_else(tmp_path: Path) -> Non
             copy_to(path, foreign, SCHEMA_HEAD)
     assert letter.read_text() == "dear"
     assert link.is_symlink()
+
+
+@pytest.mark.timeout(30)
+def test_a_place_where_no_backup_can_be_is_the_askers_mistake_and_holds_nobody_up(
+    tmp_path: Path,
+) -> None:
+    journal, pipe, link = tmp_path / "journal.db", tmp_path / "pipe", tmp_path / "link"
+    asyncio.run(filled(journal))
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path, target_is_directory=True)
+    before = journal.stat().st_ino
+    for target in (
+        Path("/"),
+        tmp_path,
+        pipe,
+        link,
+        link / "journal.db",  # the journal in use, by another name
+        tmp_path / "missing" / "copy.db",
+        journal / "copy.db",
+        tmp_path / ("x" * 300),
+    ):
+        with pytest.raises(BackupError):
+            copy_to(journal, target, SCHEMA_HEAD)
+    assert journal.stat().st_ino == before
+    left = {path.name for path in tmp_path.iterdir()} - {"journal.reserve"}
+    assert left == {"journal.db", "link", "pipe"}
 
 
 def test_a_journal_with_a_trigger_is_not_ours(tmp_path: Path) -> None:

@@ -22,13 +22,14 @@ from headway.journal.io.sqlite import (
 from headway.journal.rows import StoredEnvironment
 from headway.model.errors import JournalError, JournalFullError
 from headway.model.event import Event
-from headway.model.ids import ReplicaId, ServiceName
+from headway.model.ids import EnvironmentName, ReplicaId, ServiceName
 from headway.model.override import Change, DrainReplica, Override, Rank, RestartBefore, ScaleTo
 from headway.model.plan import Drain, Forget, Start
 from headway.model.release import Release
 from headway.testing.builders import ENVIRONMENT, HOST, NEW, NOON, after, wish
 
 WEB = ServiceName("web")
+OTHER = replace(ENVIRONMENT, name=EnvironmentName("other"))
 
 
 @asynccontextmanager
@@ -125,6 +126,25 @@ def test_overrides_come_back_as_they_were_and_expired_ones_go_with_the_next(
         late = Override(ScaleTo(WEB, 1), Rank.HUMAN, "anna", "", after(500), after(900))
         await journal.add_override(ENVIRONMENT, late, [])
         assert await journal.overrides(ENVIRONMENT) == (late,)
+
+    with_journal(tmp_path, work)
+
+
+def test_an_override_takes_the_place_of_those_that_it_replaces_and_of_no_others(
+    tmp_path: Path,
+) -> None:
+    def restart(service: str, s: float) -> Override:
+        change = RestartBefore(ServiceName(service), after(s))
+        until = after(s) + timedelta(hours=24)
+        return Override(change, Rank.HUMAN, "anna", "", after(s), until)
+
+    async def work(journal: SqliteJournal) -> None:
+        await journal.add_override(ENVIRONMENT, restart("db", 0), [])
+        await journal.add_override(OTHER, restart("web", 0), [])
+        for number in range(50):
+            await journal.add_override(ENVIRONMENT, restart("web", number), [])
+        assert await journal.overrides(ENVIRONMENT) == (restart("db", 0), restart("web", 49))
+        assert len(await journal.overrides(OTHER)) == 1
 
     with_journal(tmp_path, work)
 

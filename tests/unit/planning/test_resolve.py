@@ -36,6 +36,15 @@ def test_of_two_wishes_of_the_same_rank_the_later_counts() -> None:
     assert count_of(scale(5), scale(6, made_s=0.5)) == 6
 
 
+def test_whoever_scales_after_another_gets_what_he_would_have_got_alone() -> None:
+    alone = resolve(desired(wish(count=3)), [scale(4)], after(1)).services[WEB]
+    for first in (0, 1, 9):
+        again = [scale(first), scale(4, made_s=0.5)]
+        both = resolve(desired(wish(count=3)), again, after(1)).services[WEB]
+        sizes = [(s.count, s.ready_min, s.surge_max) for s in (alone, both)]
+        assert sizes[0] == sizes[1], f"scaled to {first} before"
+
+
 def test_an_expired_override_counts_for_nothing() -> None:
     assert count_of(scale(5, for_s=10), at_s=10) == 3
 

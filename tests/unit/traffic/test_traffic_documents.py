@@ -9,11 +9,11 @@ from headway.model.rotation import Share
 from headway.model.site import Entry
 from headway.testing.builders import desired, seen, wish
 from headway.traffic.bootstrap import Limits, bootstrap, candidate
+from headway.traffic.endpoints import read_back
 from headway.traffic.hosts import hosts
 from headway.traffic.publication import (
     disagreements,
     documents,
-    replicas_of,
     resources_of,
     version_of,
 )
@@ -27,16 +27,20 @@ MADE = documents(SNAPSHOT)
 
 
 def test_what_is_written_can_be_read_back() -> None:
-    assert resources_of(MADE.clusters.text) == SNAPSHOT.clusters
-    assert version_of(MADE.clusters.text) == MADE.clusters.version
-    (endpoints,) = resources_of(MADE.endpoints[0].text)
-    assert replicas_of(endpoints) == {"web-0", "web-1"}
+    assert resources_of(MADE.clusters.content) == SNAPSHOT.clusters
+    assert version_of(MADE.clusters.content) == MADE.clusters.version
+    (endpoints,) = MADE.endpoints
+    version, members = read_back(endpoints.content) or ("", ())
+    assert version == endpoints.version
+    assert [m.replica for m in members] == ["web-0", "web-1"]
 
 
 def test_damaged_files_say_nothing() -> None:
-    for text in ("", "{", "[]", '{"version_info": 7}', '{"version_info": null}'):
-        assert version_of(text) is None
-        assert resources_of(text) == ()
+    damaged = (b"", b"{", b"[]", b'{"version_info": 7}', b'{"version_info": null}', b"\xff")
+    for content in damaged:
+        assert version_of(content) is None
+        assert resources_of(content) == ()
+        assert read_back(content) is None
 
 
 def test_nothing_is_written_before_what_it_refers_to() -> None:
@@ -47,7 +51,7 @@ def test_nothing_is_written_before_what_it_refers_to() -> None:
 
 def test_all_listeners_share_one_table() -> None:
     """Each table costs a file watch, and a user has few."""
-    (table,) = json.loads(MADE.routes.text)["resources"]
+    (table,) = json.loads(MADE.routes.content)["resources"]
     assert [door["domains"] for door in table["virtual_hosts"]] == [["entry"], ["web>web"]]
     assert table["vhost_header"] == "headway-door"
 

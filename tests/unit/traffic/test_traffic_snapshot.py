@@ -22,8 +22,8 @@ from headway.model.site import (
     Protocol,
 )
 from headway.testing.builders import desired, seen, wish
-from headway.traffic.publication import replicas_of
-from headway.traffic.resources import Snapshot
+from headway.traffic.endpoints import Member, file_of, read_back
+from headway.traffic.resources import Endpoints, Snapshot
 from headway.traffic.snapshot import snapshot, with_endpoints, with_retired
 
 WEB, INDEX, FRONT = ServiceName("web"), ServiceName("index"), ServiceName("front")
@@ -48,8 +48,14 @@ def told(wanted: Desired, rotation: list[Share]) -> Snapshot:
     return snapshot(wanted, rotation, entry_address="127.0.0.1", workers=2)
 
 
+def told_to_envoy(endpoints: Endpoints) -> tuple[Member, ...]:
+    found = read_back(file_of(endpoints))
+    assert found is not None
+    return found[1]
+
+
 def members(snap: Snapshot) -> dict[str, set[str]]:
-    return {e.name.partition("@")[0]: set(replicas_of(e)) for e in snap.endpoints}
+    return {e.name.partition("@")[0]: {m.replica for m in told_to_envoy(e)} for e in snap.endpoints}
 
 
 def test_there_is_a_cluster_for_whoever_can_be_called_and_for_nobody_else() -> None:
@@ -66,14 +72,6 @@ def test_endpoints_hold_exactly_those_in_rotation() -> None:
     snap = made(site(), seen("web-1"), seen("web-0"), seen("lonely-0"))
     assert members(snap) == {"web": {"web-0", "web-1"}, "index": set()}
     assert snap.replicas == {"web-0", "web-1"}
-
-
-def test_no_endpoint_bears_a_mark() -> None:
-    """A mark would be overruled when more than half fail their checks; absence never is."""
-    (_, web) = made(site(), seen("web-0")).endpoints
-    (group,) = web.body["endpoints"]
-    (member,) = group["lb_endpoints"]
-    assert member.keys() == {"endpoint", "load_balancing_weight"}
 
 
 def test_replicas_come_and_go_without_touching_the_structure() -> None:
@@ -111,30 +109,21 @@ def test_going_down_closes_the_entry() -> None:
     assert made(down, seen("web-0")) == Snapshot((), (), (), (), frozenset())
 
 
-def steps(snap: Snapshot) -> list[tuple[int, list[tuple[str, int]]]]:
-    """Of `web`: who stands on which step, with which weight."""
+def shares_of_web(snap: Snapshot) -> list[tuple[str, int, bool]]:
     (web,) = (e for e in snap.endpoints if e.name.startswith("web@"))
-    return [
-        (
-            group["priority"],
-            [
-                (e["endpoint"]["hostname"], e["load_balancing_weight"])
-                for e in group["lb_endpoints"]
-            ],
-        )
-        for group in web.body["endpoints"]
-    ]
+    return [(m.replica, m.weight, m.far) for m in told_to_envoy(web)]
 
 
 def test_shares_become_weights_and_far_replicas_stand_one_step_behind() -> None:
     near = Share(seen("web-0"), weight=7)
     far = Share(seen("web-1"), weight=50, near=False)
-    assert steps(told(site(), [far, near])) == [(0, [("web-0", 7)]), (1, [("web-1", 50)])]
+    snap = told(site(), [far, near])
+    assert shares_of_web(snap) == [("web-0", 7, False), ("web-1", 50, True)]
 
 
 def test_far_replicas_do_not_change_their_step_when_the_near_ones_are_gone() -> None:
     far = Share(seen("web-1"), near=False)
-    assert steps(told(site(), [far])) == [(0, []), (1, [("web-1", 100)])]
+    assert shares_of_web(told(site(), [far])) == [("web-1", 100, True)]
 
 
 def test_another_weight_or_step_is_another_version() -> None:
@@ -142,15 +131,6 @@ def test_another_weight_or_step_is_another_version() -> None:
     others = [replace(share, weight=99), replace(share, near=False)]
     versions = {told(site(), [s]).endpoints[1].version for s in (share, *others)}
     assert len(versions) == 3
-
-
-def test_keys_belong_to_replicas_not_to_ports_where_requests_stick_to_replicas() -> None:
-    sticky = replace(wish("web").service, balance=Balance.HASH)
-    (_, web) = made(
-        site(replace(wish("web"), service=sticky), wish("index")), seen("web-0")
-    ).endpoints
-    (member,) = web.body["endpoints"][0]["lb_endpoints"]
-    assert member["metadata"]["filter_metadata"]["envoy.lb"] == {"hash_key": "web-0"}
 
 
 def test_a_limited_service_is_scaled_without_touching_its_cluster_or_a_listener() -> None:
@@ -177,7 +157,7 @@ def test_a_retired_cluster_keeps_its_body_and_follows_the_replicas() -> None:
     assert len(both.clusters) == 3
     assert old.clusters[1] in both.clusters
     webs = [e for e in both.endpoints if e.name.startswith("web@")]
-    assert [replicas_of(e) for e in webs] == [{"web-1"}, {"web-1"}]
+    assert [[m.replica for m in told_to_envoy(e)] for e in webs] == [["web-1"], ["web-1"]]
 
 
 NAMES = ("web", "index", "front", "lonely")

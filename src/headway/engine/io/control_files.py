@@ -1,7 +1,8 @@
 """One small file per service that is told something; none for all others.
 
 Whole states are compared: whatever was lost, damaged or left behind is put right at the next look.
-A file is replaced by renaming, so that no reader sees half of it.
+A file is replaced by renaming, so that no reader sees half of it. A service can put anything in
+its place: neither a link is followed nor a pipe waited for, and the others are told all the same.
 """
 
 import contextlib
@@ -34,17 +35,19 @@ class ControlFiles:
     def lay(self, words: Mapping[ServiceName, Controls]) -> None:
         """Raises EngineError; the next call goes on from there."""
         wanted = self._wanted(words)
-        try:
-            for name in self._present() - set(wanted):  # first: this needs no room on the disk
-                (self._folder / name).unlink(missing_ok=True)
-            for name, text in wanted.items():
-                if _read(self._folder / name) != text:
-                    self._write(name, text)
-        except OSError as error:
+        failures: list[OSError] = []
+        # First those that are told nothing any more: this needs no room on the disk.
+        for name in (*(self._present() - set(wanted)), *wanted):
+            try:
+                self._settle(name, wanted.get(name, b""))
+            except OSError as error:  # noqa: PERF203 - one in the way must not silence the others
+                failures.append(error)
+        if failures:
+            said = f"{failures[0].filename}: {failures[0].strerror}"
             raise EngineError(
-                f"services cannot be told anything: {error.filename}: {error.strerror}",
+                f"services cannot be told anything: {said}",
                 remedy="make room on the disk, or look at what lies there",
-            ) from error
+            ) from failures[0]
 
     def remove(self) -> None:
         """Nobody is left to be told anything."""
@@ -62,11 +65,19 @@ class ControlFiles:
         except OSError:  # not there yet; anything worse is said when it is written
             return set()
 
+    def _settle(self, name: str, text: bytes) -> None:
+        path = self._folder / name
+        if not text:
+            path.unlink(missing_ok=True)
+        elif _read(path) != text:
+            self._write(name, text)
+
     def _write(self, name: str, text: bytes) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         temporary = self._folder / f"{name}.new"
         try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            temporary.unlink(missing_ok=True)
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as stream:
                 stream.write(text)
             temporary.replace(self._folder / name)
@@ -79,7 +90,10 @@ class ControlFiles:
 def _read(path: Path) -> bytes:
     """Empty when it cannot be read: then it is written anew."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(FILE_BYTES_MAX)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            return os.read(fd, FILE_BYTES_MAX)
+        finally:
+            os.close(fd)
     except OSError:
         return b""

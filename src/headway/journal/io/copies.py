@@ -15,7 +15,7 @@ from stat import S_ISREG
 from urllib.parse import quote
 
 from headway.journal.io.tables import metadata
-from headway.model.errors import JournalError, JournalFullError
+from headway.model.errors import BackupError, JournalError, JournalFullError
 
 COPY_BYTES_MAX = 4 << 30
 TABLES = frozenset(metadata.tables)
@@ -33,16 +33,13 @@ class Copy:
 
 def copy_to(journal: Path, target: Path, head: str) -> Copy:
     """Copy what is there at this moment. Raises JournalError; then `target` is as it was."""
-    if target.is_symlink() or (target.exists() and not _is_replaceable(target)):
-        raise JournalError(
-            f"{target} is there already and is no backup of a journal",
-            remedy="name another file, or move that one away",
-        )
+    with _failing_in_words(target):
+        _check_target(target, journal)
     unborn = target.with_name(f".{target.name}.new")
     try:
         with _failing_in_words(target):
-            os.close(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-            unborn.chmod(0o600)
+            unborn.unlink(missing_ok=True)
+            os.close(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with closing(_look(journal)) as source, closing(sqlite3.connect(unborn)) as copy:
                 source.backup(copy)  # all pages in one step: one moment
                 copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
@@ -62,14 +59,14 @@ def check(file: Path, head: str) -> Copy:
     try:
         state = file.stat()
     except OSError as error:
-        raise JournalError(f"{file} cannot be read: {error.strerror}", remedy=_OTHER) from error
+        raise BackupError(f"{file} cannot be read: {error.strerror}", remedy=_OTHER) from error
     if not S_ISREG(state.st_mode) or state.st_size > COPY_BYTES_MAX:
-        raise JournalError(f"{file} is no file that could be a backup", remedy=_OTHER)
+        raise BackupError(f"{file} is no file that could be a backup", remedy=_OTHER)
     try:
         with closing(_look(file, "&immutable=1")) as copy:
             return _read(copy, file, head, state.st_size)
     except sqlite3.Error as error:
-        raise JournalError(f"{file} is no backup of a journal: {error}", remedy=_OTHER) from error
+        raise BackupError(f"{file} is no backup of a journal: {error}", remedy=_OTHER) from error
 
 
 def put_in_place(copy: Path, journal: Path, aside: Path) -> None:
@@ -92,19 +89,20 @@ def put_in_place(copy: Path, journal: Path, aside: Path) -> None:
 
 
 _OTHER = "name a file that `headway backup` made"
+_ELSEWHERE = "name a file in a folder of yours"
 
 
 def _read(copy: sqlite3.Connection, file: Path, head: str, size_bytes: int) -> Copy:
     kinds = dict(copy.execute("SELECT name, type FROM sqlite_master").fetchall())
     missing = sorted((TABLES | {"alembic_version"}) - kinds.keys())
     if missing or {"trigger", "view"} & set(kinds.values()):
-        raise JournalError(f"{file} is a database, but not a journal of Headway", remedy=_OTHER)
+        raise BackupError(f"{file} is a database, but not a journal of Headway", remedy=_OTHER)
     said = str(copy.execute("PRAGMA integrity_check(1)").fetchone()[0])
     if said != "ok":
-        raise JournalError(f"{file} is damaged: {said}", remedy="name an older backup")
+        raise BackupError(f"{file} is damaged: {said}", remedy="name an older backup")
     tables = str(copy.execute("SELECT version_num FROM alembic_version").fetchone()[0])
     if tables > head:
-        raise JournalError(
+        raise BackupError(
             f"{file} was made by a newer Headway (its tables are {tables}, ours {head})",
             remedy="install that Headway first, then: headway upgrade",
         )
@@ -113,12 +111,25 @@ def _read(copy: sqlite3.Connection, file: Path, head: str, size_bytes: int) -> C
     return Copy(tables, int(epoch[0]) if epoch else 0, tuple(n for (n,) in names), size_bytes)
 
 
-def _is_replaceable(file: Path) -> bool:
-    """An earlier backup, also one that is damaged or of another version."""
-    with suppress(OSError), file.open("rb") as stream:
-        begin = stream.read(1 << 16)
-        return begin.startswith(b"SQLite format 3\0") and b"alembic_version" in begin
-    return False
+def _check_target(target: Path, journal: Path) -> None:
+    """Free, or an earlier backup, also one that is damaged or of another version."""
+    if not target.name:
+        raise BackupError(f"{target} is a folder", remedy=_ELSEWHERE)
+    try:
+        state = target.lstat()
+    except FileNotFoundError:
+        return
+    if S_ISREG(state.st_mode):  # to open a pipe would be to wait for somebody at its other end
+        if target.samefile(journal):
+            raise BackupError(f"{target} is the journal itself", remedy=_ELSEWHERE)
+        with target.open("rb") as stream:
+            begin = stream.read(1 << 16)
+        if begin.startswith(b"SQLite format 3\0") and b"alembic_version" in begin:
+            return
+    raise BackupError(
+        f"{target} is there already and is no backup of a journal",
+        remedy="name another file, or move that one away",
+    )
 
 
 @contextmanager
@@ -132,9 +143,8 @@ def _failing_in_words(target: Path) -> Iterator[None]:
                 f"{target} was not written: the disk is full",
                 remedy=f"make room on the file system of {target.parent}",
             ) from error
-        raise JournalError(
-            f"{target} was not written: {text}", remedy="name a file in a folder of yours"
-        ) from error
+        kind = BackupError if isinstance(error, OSError) else JournalError
+        raise kind(f"{target} was not written: {text}", remedy=_ELSEWHERE) from error
 
 
 def _look(file: Path, more: str = "") -> sqlite3.Connection:

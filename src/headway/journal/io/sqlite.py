@@ -92,11 +92,15 @@ class SqliteJournal:
     async def add_override(
         self, where: EnvironmentId, added: Override, events: Sequence[Event]
     ) -> int:
-        """Also drops those of this environment that expired before the new one was made."""
+        """Also drops those of this environment that have expired, or are replaced by the new one."""
 
         def add(connection: Connection) -> int:
+            mine = override.c.environment == str(where)
             old = override.c.expires_at < added.made_at.isoformat()
-            connection.execute(sa.delete(override).where(override.c.environment == str(where), old))
+            connection.execute(sa.delete(override).where(mine, old))
+            rows = connection.execute(sa.select(override.c.id, override.c.body).where(mine)).all()
+            replaced = [r.id for r in rows if added.replaces(override_from_json(r.body))]
+            connection.execute(sa.delete(override).where(override.c.id.in_(replaced)))
             connection.execute(
                 sa.insert(override).values(
                     environment=str(where),

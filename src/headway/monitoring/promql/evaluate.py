@@ -118,12 +118,12 @@ def _evaluate(node: syntax.Expr, at_ms: Times, setting: Setting) -> Value:
             raise QueryError("a range of samples stands where one value is needed")
 
 
-def ranges(node: syntax.Expr, at_ms: Times, setting: Setting) -> Ranges:
-    """The samples that each of these points in time looks back on."""
+def ranges(node: syntax.Expr, at_ms: Times, setting: Setting, function: str = "") -> Ranges:
+    """The samples that each of these points in time looks back on; `function` will take them."""
     while isinstance(node, syntax.ParenExpr):
         node = node.expr
     if isinstance(node, syntax.MatrixSelector):
-        return selectors.ranges(node, at_ms, setting)
+        return selectors.ranges(node, at_ms, setting, function)
     assert isinstance(node, syntax.SubqueryExpr), "the parser has checked the types"
     return _subquery(node, at_ms, setting)
 
@@ -261,7 +261,7 @@ OF_VALUES: Mapping[str, Callable[[list[Any], Times, Setting], Value]] = {
 
 def _of_range(name: str, arguments: list[syntax.Expr], at_ms: Times, setting: Setting) -> Value:
     (which,) = [index for index, argument in enumerate(arguments) if _is_range(argument)]
-    view = ranges(arguments[which], at_ms, setting)
+    view = ranges(arguments[which], at_ms, setting, name)
     if name == "absent_over_time":
         missing = np.ones(len(at_ms), dtype=bool)
         for window in view.windows:

@@ -13,12 +13,28 @@ from headway.monitoring.series import (
     NAME,
     Floats,
     Group,
+    Hint,
     Labels,
     Mask,
     Matcher,
     MatchOp,
     Times,
     is_stale,
+)
+
+# Their answer depends on how many samples there are, or on what was between them.
+OF_EVERY_SAMPLE = frozenset(
+    {
+        "changes",
+        "count_over_time",
+        "idelta",
+        "irate",
+        "mad_over_time",
+        "quantile_over_time",
+        "stddev_over_time",
+        "stdvar_over_time",
+        "sum_over_time",
+    }
 )
 
 OPERATORS = {
@@ -92,11 +108,16 @@ def sampled_at(node: syntax.VectorSelector, at_ms: Times, setting: Setting) -> V
     return stacked(parts, len(at_ms))
 
 
-def ranges(node: syntax.MatrixSelector, at_ms: Times, setting: Setting) -> Ranges:
+def ranges(
+    node: syntax.MatrixSelector, at_ms: Times, setting: Setting, function: str = ""
+) -> Ranges:
     ends_ms = shifted(node.vector_selector, at_ms, setting)
-    starts_ms = ends_ms - milliseconds(node.range)
+    range_ms = milliseconds(node.range)
+    starts_ms = ends_ms - range_ms
     found = matchers(node.vector_selector)
-    groups = _selected(setting, found, int(starts_ms.min()), int(ends_ms.max()))
+    hint = Hint(function, range_ms)
+    groups = _selected(setting, found, int(starts_ms.min()), int(ends_ms.max()), hint)
+    _note_thinned(groups, hint, setting)
     windows = [
         window
         for group in groups
@@ -137,11 +158,27 @@ def _window(
 
 
 def _selected(
-    setting: Setting, found: Sequence[Matcher], start_ms: int, end_ms: int
+    setting: Setting,
+    found: Sequence[Matcher],
+    start_ms: int,
+    end_ms: int,
+    hint: Hint | None = None,
 ) -> Sequence[Group]:
-    groups = setting.source.select(found, start_ms, end_ms)
+    groups = setting.source.select(found, start_ms, end_ms, hint)
     setting.meter.use(sum(group.values.size for group in groups))
     return groups
+
+
+def _note_thinned(groups: Sequence[Group], hint: Hint, setting: Setting) -> None:
+    """Say it where an answer is not what all samples would have given."""
+    thinned_ms = max((int(np.max(g.resolution_ms, initial=0)) for g in groups), default=0)
+    if thinned_ms == 0:
+        return
+    kept = f"samples of that time are kept each {thinned_ms // 1000} s"
+    if hint.range_ms < 2 * thinned_ms:
+        setting.note(f"{kept}: a range of {hint.range_ms // 1000} s is too short to see two")
+    elif hint.function in OF_EVERY_SAMPLE:
+        setting.note(f"{kept}: {hint.function}() sees only those")
 
 
 def _newest(group: Group, times_ms: Times) -> Times:
@@ -152,7 +189,10 @@ def _newest(group: Group, times_ms: Times) -> Times:
 def _latest(group: Group, times_ms: Times, setting: Setting) -> Vector:
     setting.meter.use(len(group.labels) * len(times_ms))
     newest = _newest(group, times_ms)
-    recent = (newest >= 0) & (group.times_ms[newest] > times_ms - setting.lookback_ms)
+    # A sample that stands for all that were thinned out speaks until the next one can be there.
+    resolution_ms = np.broadcast_to(group.resolution_ms, group.times_ms.shape)[newest]
+    lookback_ms = np.maximum(setting.lookback_ms, 2 * resolution_ms)
+    recent = (newest >= 0) & (group.times_ms[newest] > times_ms - lookback_ms)
     values = group.values[:, newest]
     return Vector(group.labels, values, recent[None, :] & ~is_stale(values))
 

@@ -20,6 +20,10 @@ class Admin:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
+    @property
+    def socket(self) -> Path:
+        return self._socket
+
     async def ready(self) -> bool:
         """True when Envoy has its whole first configuration and takes requests."""
         try:

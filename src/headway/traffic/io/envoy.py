@@ -170,9 +170,10 @@ class Envoy:
     def _socket(self, generation: int) -> Path:
         return self._directory / f"admin-{generation}.sock"
 
-    def _bootstrap(self, generation: int) -> str:
+    def _bootstrap(self, generation: int) -> bytes:
         # Relative paths: the configuration does not depend on where the state lies.
-        return json.dumps(bootstrap(self._node, self._socket(generation).name, self._limits))
+        made = bootstrap(self._node, self._socket(generation).name, self._limits)
+        return json.dumps(made).encode()
 
     async def _keep(self, generation: int) -> None:
         path = _bootstrap_path(generation)
@@ -246,11 +247,11 @@ class Envoy:
         empty = documents(Snapshot((), (), (), (), frozenset()))
         for document in (empty.clusters, empty.listeners):
             if self._shelf.read(document.path) is None:
-                self._shelf.write(document.path, document.text, urgent=False)
+                self._shelf.write(document.path, document.content, urgent=False)
 
     def _remembered(self) -> Generations:
         try:
-            return Generations(**json.loads(self._shelf.read(GENERATION_PATH) or ""))
+            return Generations(**json.loads(self._shelf.read(GENERATION_PATH) or b""))
         except (ValueError, TypeError):
             return Generations(serving=max(self._started(), default=1))  # none yet, or damaged
 
@@ -261,7 +262,7 @@ class Envoy:
         return {int(number) for number in numbers if number.isdecimal()}
 
     def _remember(self, generations: Generations) -> None:
-        self._shelf.write(GENERATION_PATH, json.dumps(asdict(generations)), urgent=False)
+        self._shelf.write(GENERATION_PATH, json.dumps(asdict(generations)).encode(), urgent=False)
         self._generations = generations
 
     def _forget_files(self, generation: int) -> None:

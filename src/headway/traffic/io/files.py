@@ -26,6 +26,7 @@ from headway.model.errors import TrafficError
 from headway.model.ids import ReplicaId
 from headway.model.rotation import Share
 from headway.traffic.bootstrap import CLUSTERS_PATH
+from headway.traffic.endpoints import read_back
 from headway.traffic.io.admin import Admin, AdminUnreachableError
 from headway.traffic.io.shelf import Shelf
 from headway.traffic.io.validate import RefusedError, validate
@@ -38,7 +39,6 @@ from headway.traffic.publication import (
     disagreements,
     documents,
     endpoint_documents,
-    replicas_of,
     resources_of,
     version_of,
 )
@@ -123,19 +123,19 @@ class FileTraffic:
 
     def _read_back(self) -> None:
         """Envoy outlives us: what lies there is what it runs."""
-        replicas: set[str] = set()
-        for path in (CLUSTERS_PATH, ROUTES_PATH, *self._shelf.list("./endpoints")):
-            text = self._shelf.read(path) or ""
-            version = version_of(text)
-            if version is None:
-                continue
-            self._written[path] = version
-            found = resources_of(text)
+        for path in (CLUSTERS_PATH, ROUTES_PATH):
+            content = self._shelf.read(path) or b""
+            if version := version_of(content):
+                self._written[path] = version
             if path == CLUSTERS_PATH:
-                self._clusters = {cluster.name: cluster for cluster in found}
-            elif path.startswith("./endpoints/"):
-                replicas.update(*(replicas_of(e) for e in found))
+                self._clusters = {cluster.name: cluster for cluster in resources_of(content)}
         # The listeners are written anew: they may have been refused (a port in use) last time.
+        replicas: set[str] = set()
+        for path in self._shelf.list("./endpoints"):
+            # What is damaged, or from a Headway that wrote it otherwise, is replaced or removed.
+            version, members = read_back(self._shelf.read(path) or b"") or ("", ())
+            self._written[path] = version
+            replicas.update(member.replica for member in members)
         self._routed = frozenset(ReplicaId(r) for r in replicas)
 
     async def _publish(self, desired: Desired, rotation: Sequence[Share]) -> None:
@@ -255,7 +255,7 @@ class FileTraffic:
     def _write(self, wanted: Iterable[Document]) -> None:
         for document in self._unwritten(wanted):
             urgent = document.path.startswith("./endpoints/")
-            self._shelf.write(document.path, document.text, urgent=urgent)
+            self._shelf.write(document.path, document.content, urgent=urgent)
             self._written[document.path] = document.version
 
     async def _sweep(self) -> None:

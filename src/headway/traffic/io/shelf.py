@@ -14,7 +14,8 @@ from pathlib import Path
 from headway.model.errors import TrafficError
 
 SPARES = 16
-SPARE_BYTES = 64 * 1024  # endpoints of some 400 replicas
+SPARE_BYTES = 64 * 1024  # endpoints of more than a thousand replicas
+FRESH = ".new"  # ends the name of a file that is not whole yet
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -31,27 +32,28 @@ class Shelf:
             folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self._fill_spares()
 
-    def read(self, path: str) -> str | None:
+    def read(self, path: str) -> bytes | None:
         try:
-            return (self._directory / path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return (self._directory / path).read_bytes()
+        except OSError:
             return None  # not there or damaged: it will be written again
 
     def list(self, folder: str) -> list[str]:
-        return sorted(f"{folder}/{p.name}" for p in (self._directory / folder).glob("*.json"))
+        found = (self._directory / folder).iterdir()
+        return sorted(f"{folder}/{p.name}" for p in found if p.suffix != FRESH)
 
-    def write(self, path: str, text: str, *, urgent: bool) -> None:
+    def write(self, path: str, content: bytes, *, urgent: bool) -> None:
         """Replace the file. What is urgent gets through on a full disk too."""
         target = self._directory / path
-        fresh = target.with_suffix(".new")
+        fresh = target.with_suffix(FRESH)
         try:
             try:
-                fresh.write_text(text, encoding="utf-8")
+                fresh.write_bytes(content)
             except OSError as error:
                 fresh.unlink(missing_ok=True)
                 if error.errno not in FULL or not urgent:
                     raise
-                fresh = self._use_spare(text)
+                fresh = self._use_spare(content)
             fresh.chmod(FILE_MODE)
             fresh.rename(target)
         except OSError as error:
@@ -64,8 +66,7 @@ class Shelf:
     def remove(self, path: str) -> None:
         (self._directory / path).unlink(missing_ok=True)
 
-    def _use_spare(self, text: str) -> Path:
-        content = text.encode()
+    def _use_spare(self, content: bytes) -> Path:
         spare = next(iter(sorted(self._spares.iterdir())), None)
         if spare is None or len(content) > SPARE_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device, and no spare file fits")

@@ -21,7 +21,7 @@ class RefusedError(TrafficError):
 async def validate(binary: Path, directory: Path, snapshot: Snapshot) -> None:
     """Raises `RefusedError` with Envoy's own reason when it would refuse any part."""
     shelf = Shelf(directory)
-    shelf.write(CANDIDATE_PATH, json.dumps(candidate(snapshot)), urgent=False)
+    shelf.write(CANDIDATE_PATH, json.dumps(candidate(snapshot)).encode(), urgent=False)
     argv = ("--mode", "validate", "-c", CANDIDATE_PATH, "-l", "critical")
     process = await asyncio.create_subprocess_exec(
         binary,
