@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-mixed demo-mixed-down demo-ready dev-ready check check-code test simulate golden bench bench-peers bench-tools clean
+.PHONY: help demo demo-down demo-mixed demo-mixed-down demo-ready dev-ready check check-code test simulate golden man bench bench-peers bench-tools clean
 
 BIN := .venv/bin
 SITE := examples/search/site.yaml
@@ -23,6 +23,7 @@ help:
 	@echo "make check             the quick part: style, walls, types, unit and golden tests"
 	@echo "make simulate SEED=42  play one simulated history again"
 	@echo "make golden            write the golden plans anew and show what changed"
+	@echo "make man               write the manual page anew, from the help of the commands"
 	@echo "make bench             measure the running product, 40 minutes; JSON into build/bench/"
 	@echo "make bench-peers       only the part beside HAProxy, nginx and Ray Serve (Debian, Ubuntu)"
 	@echo "make clean             remove .venv and every cache in this folder"
@@ -84,6 +85,9 @@ golden: dev-ready
 	@git --no-pager diff --stat -- tests/golden
 	@git --no-pager diff -- tests/golden
 	@git status --short -- tests/golden
+
+man: dev-ready
+	@$(BIN)/python -m headway.cli.manual > docs/man/headway.1.new && mv docs/man/headway.1.new docs/man/headway.1
 
 bench: dev-ready bench-tools
 	@$(BIN)/python -m benchmarks.skeleton --out build/bench; alone=$$?; \

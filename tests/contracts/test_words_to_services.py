@@ -143,14 +143,15 @@ def test_whatever_a_service_puts_in_its_place_holds_nobody_up(tmp_path: Path) ->
     path.symlink_to(foreign)
     path.with_name("web.json.new").symlink_to(foreign)
     files.lay(DEBUG)
-    assert not path.is_symlink() and json.loads(path.read_text()) == SAID
+    assert not path.is_symlink()
+    assert json.loads(path.read_text()) == SAID
     assert foreign.read_text() == "nobody's business"
 
 
 def test_one_whose_place_is_taken_does_not_keep_the_others_from_being_told(tmp_path: Path) -> None:
     files, ads = ControlFiles(tmp_path / "control"), ServiceName("ads")
     files.path(ads).mkdir(parents=True)
-    with pytest.raises(EngineError, match="ads.json"):
+    with pytest.raises(EngineError, match=r"ads\.json"):
         files.lay({ads: DEBUG[WEB], **DEBUG})
     assert json.loads(files.path(WEB).read_text()) == SAID
 

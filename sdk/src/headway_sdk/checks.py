@@ -12,9 +12,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from headway_sdk.masking import Mask
+
 CHECK_EVERY_S = 1.0
 CHECK_TIMEOUT_S = 1.0
 REASON_CHARS_MAX = 200
+LOOKED_AT_CHARS_MAX = 4096  # of a long one, before secrets are looked for
 
 # True: ready. Anything else means no; a str says why.
 Answer = bool | str | None
@@ -36,13 +39,13 @@ def reason_of(answer: object) -> str:
     """Only True is a yes: a check that forgets to return must not pass for ever."""
     if answer is True:
         return ""
-    reason = answer if isinstance(answer, str) and answer else f"answered {answer!r}, not True"
-    return reason[:REASON_CHARS_MAX]
+    return answer if isinstance(answer, str) and answer else f"answered {answer!r}, not True"
 
 
 class ReadyChecks:
-    def __init__(self, *, every_s: float = CHECK_EVERY_S) -> None:
+    def __init__(self, *, mask: Mask, every_s: float = CHECK_EVERY_S) -> None:
         self.checks: list[ReadyCheck] = []
+        self._mask = mask
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
 
@@ -70,21 +73,30 @@ class ReadyChecks:
         while True:
             async with asyncio.TaskGroup() as group:
                 for check in self.checks:
-                    group.create_task(_ask(check))
+                    group.create_task(_ask(check, self._mask))
             await asyncio.sleep(self._every_s)
 
 
-async def _ask(check: ReadyCheck) -> None:
+async def _ask(check: ReadyCheck, mask: Mask) -> None:
     started_s = time.monotonic()
     try:
         async with asyncio.timeout(check.timeout_s):
-            check.reason = reason_of(await _answer(check))
+            reason = reason_of(await _answer(check))
     except TimeoutError:
-        check.reason = f"no answer within {check.timeout_s:g} s"
+        reason = f"no answer within {check.timeout_s:g} s"
     except Exception as error:  # noqa: BLE001 - whatever the author's check raises means "no"
-        check.reason = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
+        reason = _said(error)
+    # Drivers put addresses with passwords into their errors, and health tells everybody.
+    check.reason = mask.text(reason[:LOOKED_AT_CHARS_MAX])[:REASON_CHARS_MAX]
     check.asked_at_s = started_s
     check.took_s = time.monotonic() - started_s
+
+
+def _said(error: Exception) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - one that cannot say what it is must not end the asking
+        return type(error).__name__
 
 
 async def _answer(check: ReadyCheck) -> Answer:

@@ -5,8 +5,10 @@ hold one); besides, nothing is shown under a name such as `password` or `api_key
 a URL, and no credentials behind `Bearer` or `Basic`.
 """
 
+import json
 import re
 from collections.abc import Mapping
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
 VALUE_CHARS_MAX = 300
@@ -19,7 +21,7 @@ _NAMED = re.compile(
     r"|(?<![a-z])(api|access|account|client|private|shared|master|signing)?[_-]?keys?(?![a-z])",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)(?=@)")
+_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):([^/\s]+)(?=@)")
 _AFTER_SCHEME = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]+", re.IGNORECASE)
 _HIDDEN_VARIABLES = frozenset({"HW_LIFE", "HW_SECRET_NAMES"})  # of no use to a person
 
@@ -28,15 +30,23 @@ def is_secret_name(name: str) -> bool:
     return _NAMED.search(name) is not None
 
 
+def _forms(value: str) -> set[str]:
+    """As it looks in plain text, in a `repr`, in JSON and in an address."""
+    shown = {value, repr(value)[1:-1], repr(f'"{value}')[2:-1]}
+    shown |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    return shown | {quote(value), quote(value, safe=""), quote_plus(value)}
+
+
 class Mask:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._names = frozenset(filter(None, environ.get("HW_SECRET_NAMES", "").split(",")))
         values = {environ.get(name, "") for name in self._names}
         values |= {found[2] for value in values for found in _IN_URL.finditer(value)}
+        forms = {
+            form for value in values if len(value) >= SECRET_CHARS_MIN for form in _forms(value)
+        }
         # Longest first: a secret may be the beginning of another one.
-        self._values = sorted(
-            (value for value in values if len(value) >= SECRET_CHARS_MIN), key=len, reverse=True
-        )
+        self._values = sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         for value in self._values:

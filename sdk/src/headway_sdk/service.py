@@ -74,12 +74,12 @@ class Service:
         self.answered: Counter[str] = Counter()  # by status class
         self.budget_misses = 0
         self.started_at_s = time.time()
-        self.checks = ReadyChecks(every_s=check_every_s)
+        mask = Mask(environ)
+        self.checks = ReadyChecks(mask=mask, every_s=check_every_s)
         self._phase = Phase.STARTING
         self._why_draining = ""
         self._drain_file = environ.get("HW_DRAIN_FILE", "")
         self._lifespan_seen = False
-        mask = Mask(environ)
         self._configuration = mask.environment(environ)  # as it was given; no secret is kept
         self._open: dict[int, Request] = {}  # being answered, in the order in which they began
         self._log = JsonLog(replica=self.identity.replica, out=log)

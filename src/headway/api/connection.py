@@ -1,7 +1,8 @@
 """One connection: uvicorn's HTTP/1.1, with an end for those who never finish a request.
 
 Headers have to be complete within `HEADERS_S`, counted from the first byte (or from the
-connection, when none comes). What is no HTTP is answered in our shape, then the connection ends.
+connection, when none comes). Answers have to be taken: who reads nothing for half as long keeps
+no place here. What is no HTTP is answered in our shape, then the connection ends.
 """
 
 import asyncio
@@ -34,13 +35,18 @@ class Connection(H11Protocol):
         self.gone = asyncio.Event()
         self._headers_s = headers_s
         self._headers_due: asyncio.TimerHandle | None = None
+        self._unread_bytes = 0
+        self._next_look: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._mind_headers()
+        self._mind_unread()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_headers()
+        if self._next_look is not None:
+            self._next_look.cancel()
         super().connection_lost(exc)
         self.gone.set()
 
@@ -80,3 +86,12 @@ class Connection(H11Protocol):
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None
+
+    def _mind_unread(self) -> None:
+        """Also after the end of the conversation, which otherwise waits for the last byte."""
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes and unread_bytes == self._unread_bytes:
+            self.transport.abort()
+            return
+        self._unread_bytes = unread_bytes
+        self._next_look = self.loop.call_later(self._headers_s / 2, self._mind_unread)

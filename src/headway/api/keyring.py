@@ -5,10 +5,10 @@ Has the only copy in memory of what the store keeps; nobody else writes there.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from headway.access.authorize import VERB_KEYS, Denied
 from headway.access.token import (
@@ -29,6 +29,8 @@ from headway.api.token_views import NewTokenView, RevokedView, TokenView
 from headway.model.actor import Actor, Role, Scope
 from headway.model.errors import HeadwayError
 from headway.model.event import Event
+
+T = TypeVar("T")
 
 log = logging.getLogger("headway.api")
 
@@ -75,7 +77,7 @@ class StoredKeyring:
             return None
         newer = used(token, now)
         if newer is not None:
-            await self._note_use(newer)
+            await _to_the_end(self._note_use(newer))
         return token.actor
 
     async def tokens(self) -> tuple[TokenView, ...]:
@@ -84,6 +86,14 @@ class StoredKeyring:
         return tuple(_view(self._tokens[name], now) for name in sorted(self._tokens))
 
     async def create(
+        self, name: str, role: Role, scope: Scope, *, for_s: float, actor: Actor
+    ) -> NewTokenView:
+        return await _to_the_end(self._create(name, role, scope, for_s=for_s, actor=actor))
+
+    async def revoke(self, name: str, actor: Actor) -> RevokedView:
+        return await _to_the_end(self._revoke(name, actor))
+
+    async def _create(
         self, name: str, role: Role, scope: Scope, *, for_s: float, actor: Actor
     ) -> NewTokenView:
         async with self._changing:
@@ -98,7 +108,7 @@ class StoredKeyring:
             await self._save({**self._tokens, name: token})
             return NewTokenView(secret, _view(token, now))
 
-    async def revoke(self, name: str, actor: Actor) -> RevokedView:
+    async def _revoke(self, name: str, actor: Actor) -> RevokedView:
         async with self._changing:
             self._check_readable()
             if name not in self._tokens:
@@ -173,6 +183,15 @@ class StoredKeyring:
                 await self._save(dict(self._tokens))
             except HeadwayError as error:
                 log.warning("%s; %s", error, error.remedy)
+
+
+async def _to_the_end(change: Coroutine[Any, Any, T]) -> T:
+    """Also when nobody waits for it any more: a disk may take longer than whoever asked.
+
+    Else the next change would begin, and be overtaken by this one on its way to the disk: a token
+    that was revoked meanwhile would be back after a restart.
+    """
+    return await asyncio.shield(asyncio.ensure_future(change))
 
 
 def _view(token: Token, now: datetime) -> TokenView:

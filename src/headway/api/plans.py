@@ -8,12 +8,14 @@ from headway.api.draft import Draft
 from headway.api.running import Running
 from headway.api.views import override_views
 from headway.model.ids import EnvironmentId, PlanId
+from headway.model.observed import ALIVE, Process
 from headway.planning.diff import diff
 
 
 def plan_view(made: Draft, environment: EnvironmentId, running: Running | None) -> PlanView:
     """The same text against the same environment has the same id; anything else another."""
-    differences = diff(running.described if running else None, made.described)
+    described = running.described if running else None
+    differences = diff(described, made.described, _alive(running))
     basis = f"{environment} {made.digest}"
     if running is not None:
         stored, overrides = running.stored, running.environment.wanted.overrides
@@ -35,6 +37,13 @@ def counted(view: PlanView) -> str:
     counts = {"starts": view.starts, "stops": view.stops, "replacements": view.restarts}
     said = [f"{count} {what}" for what, count in counts.items() if count]
     return ", ".join(said) or "no replica changes"
+
+
+def _alive(running: Running | None) -> Iterator[Process]:
+    """What ran when last looked at."""
+    last = running.environment.last if running else None
+    for step in last.steps.values() if last else ():
+        yield from (replica.process for replica in step.replicas if replica.phase in ALIVE)
 
 
 def _outranked(running: Running | None) -> Iterator[str]:

@@ -19,7 +19,9 @@ NAME = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 
 PLACE = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(/[a-z0-9]([a-z0-9-]*[a-z0-9])?)?$"
 # One line that a terminal and a log can show: no control character, nothing that turns the text.
-ONE_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*$"
+_SHOWN = r"[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+ONE_LINE = rf"^{_SHOWN}*$"
+ONE_PATH = rf"^/{_SHOWN}*$"  # absolute; it is told to people as well
 
 Name = Annotated[str, Path(max_length=63, pattern=NAME, examples=["production"])]
 Reason = Annotated[str, Field(max_length=500, pattern=ONE_LINE, examples=["more guests today"])]
@@ -54,9 +56,7 @@ class SiteText(_Strict):
     """A description, and where its relative paths begin."""
 
     text: Annotated[str, Field(max_length=1024 * 1024, examples=[EXAMPLE_SITE])]
-    directory: Annotated[
-        str, Field(max_length=4096, pattern=r"^/[^\u0000]*$", examples=["/srv/shop"])
-    ]
+    directory: Annotated[str, Field(max_length=4096, pattern=ONE_PATH, examples=["/srv/shop"])]
     file: Annotated[str, Field(max_length=4096, pattern=ONE_LINE)] = "site.yaml"
 
     def source(self) -> SiteSource:
@@ -71,7 +71,7 @@ class ApplyRequest(SiteText):
 class FileRequest(_Strict):
     """A file of the machine that headwayd runs on."""
 
-    file: Annotated[str, Field(max_length=4096, pattern=r"^/[^\x00]*$", examples=["/backup/j.db"])]
+    file: Annotated[str, Field(max_length=4096, pattern=ONE_PATH, examples=["/backup/j.db"])]
 
 
 class DownRequest(_Strict):

@@ -11,9 +11,9 @@ from headway.cli.show import clean, plural
 from headway.cli.trouble import Trouble
 from headway.cli.verb import LOCAL, Verb
 from headway.site.compose import from_compose
-from headway.site.draft import Draft, name_for, render
+from headway.site.draft import NOTES_TITLE, Draft, name_for, render
 from headway.site.io.read import read
-from headway.site.io.write import write
+from headway.site.io.write import refuse_existing, write
 from headway.site.parse import parse
 from headway.site.procfile import from_procfile
 
@@ -48,9 +48,8 @@ def init(session: Session, origin: Path | None, file: Path, *, yes: bool, force:
     ORIGIN is the file to start from. Without one, ./Procfile or ./compose.yaml is taken if there
     is one, and otherwise six questions are asked; Enter takes the default.
     """
-    if not force and file.exists():  # said before anything is asked
-        remedy = "name another with --file, or write over it with --force"
-        raise Trouble("bad-request", f"{file}: is there already", remedy=remedy)
+    if not force:
+        refuse_existing(file)  # said before anything is asked
     draft = _drafted(session, origin or _origin_here(), file, yes=yes)
     text = render(draft)
     parsed = parse(text, file=str(file))
@@ -97,7 +96,7 @@ def _tell(session: Session, draft: Draft, file: Path) -> None:
     ok = click.style("ok", fg="green")
     click.echo(f"{ok}  {file}: {plural(len(draft.services), 'service')}, from {draft.origin}")
     if draft.notes:
-        click.echo("Not carried over:")
+        click.echo(NOTES_TITLE)
         for note in draft.notes:
             click.echo(f"  {clean(note)}")
     click.echo(f"Next: headway check {file}, then headway up {file}")

@@ -16,9 +16,10 @@ from typing import NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
+from click.shell_completion import CompletionItem
 
-from headway.cli.session import tell
 from headway.cli.show import colour_wish
+from headway.cli.tell import tell
 from headway.cli.trouble import MEANING, Exit, Trouble
 from headway.cli.verb import COMMON
 
@@ -106,12 +107,8 @@ class Verbs(click.Group):
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), text) for code, text in MEANING.items()])
 
-    def shell_complete(
-        self, ctx: click.Context, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem[str]]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Like click's, but imports no verb."""
-        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when it is asked
-
         found = [
             CompletionItem(name, help=text)
             for name, (_, text) in VERBS.items()
@@ -193,9 +190,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Also when the command line is too wrong to be understood."""
-    line = " ".join(arguments)
-    return any(f in f" {line} " for f in (" -o json ", " -ojson ", " --output=json ")) or (
-        " --output json " in f" {line} "
+    line = f" {' '.join(arguments)} "
+    return any(
+        f" {words} " in line for words in ("-o json", "-ojson", "--output json", "--output=json")
     )
 
 
@@ -209,6 +206,8 @@ def _usage(error: click.ClickException) -> Trouble:
     path = ctx.command_path
     if ctx.command is headway:
         option = error.option_name if isinstance(error, click.NoSuchOption) else ""
+        if option == "--version":
+            return Trouble("usage", said, remedy="headway version")
         if option.lstrip("-").replace("-", "_") in {*COMMON, "o"}:
             error_text = f"{option} comes after the command"
             return Trouble("usage", error_text, remedy=f"headway status {option} …")

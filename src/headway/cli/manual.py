@@ -4,7 +4,8 @@ Without dates and versions, so that it only changes when a command does.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -13,6 +14,7 @@ from headway.cli.session import common
 from headway.cli.trouble import MEANING, Exit
 from headway.cli.verb import COMMON, Verb
 
+SOURCE_WIDTH = 72
 ENVIRONMENT = {
     "HEADWAY_HOME": "The state folder; else $XDG_STATE_HOME/headway, else ~/.local/state/headway.",
     "HEADWAY_URL": "A headwayd elsewhere, as https://host:8600.",
@@ -37,7 +39,7 @@ def _lines() -> Iterator[str]:
     yield "headway \\- describe, run and look after a web service of many processes"
     yield ".SH SYNOPSIS"
     yield f".B headway\n.I {_plain('COMMAND')}\n.RI [ options ]\n.RI [ arguments ]"
-    yield f".SH DESCRIPTION\n{_plain(about)}"
+    yield f".SH DESCRIPTION\n{_prose(about)}"
     for title, names in sections().items():
         yield f'.SH "{title.upper()}"'
         for name in names:
@@ -65,7 +67,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
     yield f'.SS "{_plain(usage)}"'
     for number, paragraph in enumerate(_paragraphs(command.help or "")):
         yield from [".PP"] * bool(number)
-        yield _plain(paragraph)
+        yield _prose(paragraph)
     yield from _options([p for p in command.params if p.name not in COMMON])
     if isinstance(command, Verb):
         yield ".PP\nExamples:\n.nf\n.RS 4"
@@ -87,13 +89,17 @@ def _options(parameters: Sequence[click.Parameter]) -> Iterator[str]:
     yield from _items(record for record in records if record is not None)
 
 
-def _items(found: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> Iterator[str]:
+def _items(found: Iterable[tuple[str, str]]) -> Iterator[str]:
     for term, text in found:
-        yield f".TP\n.B {_plain(term)}\n{_plain(text)}"
+        yield f".TP\n.B {_plain(term)}\n{_prose(text)}"
 
 
 def _paragraphs(text: str) -> list[str]:
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def _prose(text: str) -> str:
+    return "\n".join(_plain(line) for line in textwrap.wrap(text, SOURCE_WIDTH))
 
 
 def _plain(text: str) -> str:

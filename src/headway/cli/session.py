@@ -7,7 +7,6 @@ and becomes an exit code.
 import contextlib
 import functools
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from headway.api.address import default_home
 from headway.cli.client import Client, environment_path
 from headway.cli.live import environment_names, site_here, site_names
 from headway.cli.remote import remote_of
-from headway.cli.show import as_json, clean, problem
+from headway.cli.show import as_json
+from headway.cli.tell import tell
 from headway.cli.trouble import Exit, Trouble
 from headway.model.errors import HeadwayError, SiteError
 
@@ -145,16 +145,6 @@ def common(command: Command) -> Callable[..., int]:
             return tell(_not_ours(error), in_json=in_json)
 
     return run
-
-
-def tell(trouble: Trouble, *, in_json: bool, colour: bool | None = None) -> Exit:
-    if in_json:
-        click.echo(as_json(trouble.body()))
-    else:
-        sys.stdout.flush()
-        text = problem(clean(trouble.error), clean(trouble.remedy))
-        click.echo(text, err=True, color=colour)
-    return trouble.exit
 
 
 def _not_ours(error: PermissionError) -> Trouble:

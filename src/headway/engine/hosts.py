@@ -14,7 +14,7 @@ WEIGHT_DEFAULT = 1.0
 
 
 def hosts_of(machine: Host, described: Sequence[DescribedHost]) -> tuple[Host, ...]:
-    """In the order described; Envoy stands on the first."""
+    """In the order given, which is that of their names; Envoy stands on the first."""
     if not described:
         return (machine,)
     weights = [WEIGHT_DEFAULT if d.weight is None else d.weight for d in described]

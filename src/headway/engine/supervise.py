@@ -6,10 +6,13 @@ Promises (tests/unit/engine/test_supervise.py):
   a process that stays unhealthy has failed, unless the check itself is suspect;
   when more than half of a service fails its check at once the check is suspect: then every replica
   whose process lives stays in rotation and none is given up, for `SUSPECT_S_MAX`; after that one
-  at a time, so that a newcomer can show whether the check or the replicas are wrong.
+  at a time, so that a newcomer can show whether the check or the replicas are wrong;
+  the last one in rotation stays there for `LAST_KEPT_S` after a failed check: a late answer on a
+  busy machine must not empty a service, and nobody else could serve meanwhile.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2s
 
@@ -18,6 +21,7 @@ from headway.model.site import Kind, Service
 
 UNHEALTHY_S_MAX = 10.0  # a replica that was healthy and is not for this long has failed
 SUSPECT_S_MAX = 120.0
+LAST_KEPT_S = 2.0
 RAN_WELL_S = 3.0  # a life that was healthy for this long starts the count of attempts anew
 BACKOFF_BASE_S = 0.1
 BACKOFF_S_MAX = 30.0
@@ -27,7 +31,9 @@ def judge(service: Service, processes: Sequence[Process], now: datetime) -> tupl
     """What each process is, in the order given; same facts and same time, same judgement."""
     suspicion = _suspicion(processes, now)
     judged = tuple(_judge_one(service, process, suspicion, now) for process in processes)
-    if suspicion is None or now < suspicion + timedelta(seconds=SUSPECT_S_MAX):
+    if suspicion is None:
+        return _with_the_last_kept(judged, now)
+    if now < suspicion + timedelta(seconds=SUSPECT_S_MAX):
         return judged
     return _give_up_one(judged)
 
@@ -156,6 +162,22 @@ def _suspicion(processes: Sequence[Process], now: datetime) -> datetime | None:
     if len(failing) < 2 or 2 * len(failing) <= len(proven):
         return None
     return failing[len(proven) // 2]  # the moment at which more than half had failed
+
+
+def _with_the_last_kept(judged: tuple[SeenReplica, ...], now: datetime) -> tuple[SeenReplica, ...]:
+    """An empty service helps nobody; Envoy's own check still turns away from what is dead."""
+    if any(r.in_rotation for r in judged):
+        return judged
+    return tuple(_kept(r, now) if r.phase is Phase.UNREADY else r for r in judged)
+
+
+def _kept(replica: SeenReplica, now: datetime) -> SeenReplica:
+    assert replica.process.probe is not None, "unready is said of what was healthy before"
+    until = replica.process.probe.since + timedelta(seconds=LAST_KEPT_S)
+    if now >= until:
+        return replica
+    reason = f"{replica.reason}; nobody else is left, so it stays in rotation for a moment"
+    return replace(replica, reason=reason, in_rotation=True, check_again_at=until)
 
 
 def _give_up_one(judged: tuple[SeenReplica, ...]) -> tuple[SeenReplica, ...]:

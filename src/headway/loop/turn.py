@@ -5,7 +5,7 @@ cut short, repeated or late is harmless; whatever it left undone, the next one f
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from headway.model.desired import Controls, Desired, DesiredService
 from headway.model.errors import EngineError, JournalError, StaleEpochError, TrafficError
 from headway.model.event import Event
 from headway.model.ids import EnvironmentId, ReplicaId, ServiceName
-from headway.model.observed import Phase, SeenReplica
+from headway.model.observed import Phase, Seen, SeenReplica
 from headway.model.override import Override
 from headway.model.plan import Action, Drain, Outcome
 from headway.model.rotation import Share
@@ -87,31 +87,12 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
     desired, expiry = _resolved(wanted, memory, now)
     before = memory.steps
     wishes = {**_gone(before, seen.processes, desired), **desired.services}
-    routed = world.traffic.routed()
-    steps: dict[ServiceName, Step] = {}
-    fresh: list[ServiceName] = []
-    for name, wish in wishes.items():
-        processes = seen.processes.get(name, ())
-        last = before.get(name)
-        if last is not None and still_holds(last, wish, processes, seen.hosts, now):
-            steps[name] = last
-        else:
-            steps[name] = decide_service(wish, processes, routed=routed, hosts=seen.hosts, now=now)
-            fresh.append(name)
-    actions = [action for name in fresh for action in steps[name].plan.actions]
-    told = [
-        event
-        for name in fresh
-        for event in story.changes(
-            desired.environment,
-            before[name].replicas if name in before else (),
-            steps[name].replicas,
-            now,
-            memory.told_before,
-        )
-    ]
+    steps = _decided(wishes, seen, before, world.traffic.routed(), now)
+    fresh = {name: step for name, step in steps.items() if step is not before.get(name)}
+    actions = [action for step in fresh.values() for action in step.plan.actions]
+    told = [*_changes(fresh, memory, desired.environment, now)]
     memory.steps = steps
-    _remember_failures(memory, [replica for name in fresh for replica in steps[name].replicas])
+    _remember_failures(memory, [replica for step in fresh.values() for replica in step.replicas])
     allowed = await _record(world, memory, desired.environment, told, actions, now)
     untold = memory.told is None or memory.told[0] is not desired
     shares_change = memory.share_again_at is not None and memory.share_again_at <= now
@@ -119,14 +100,8 @@ async def turn(world: World, wanted: Wanted, memory: Memory, now: datetime) -> T
         await _publish(world, memory, desired, allowed, now)
     await _tell(world, memory, desired)
     outcomes = await _act(world, allowed)
-    await _record(
-        world,
-        memory,
-        desired.environment,
-        [*story.failures(desired.environment, outcomes, now)],
-        (),
-        now,
-    )
+    failed = [*story.failures(desired.environment, outcomes, now)]
+    await _record(world, memory, desired.environment, failed, (), now)
     times = [s.asleep_until for s in steps.values() if s.asleep_until is not None]
     times += [t for t in (expiry, memory.publish_again_at, memory.share_again_at) if t is not None]
     return Turn(
@@ -152,6 +127,34 @@ def _resolved(wanted: Wanted, memory: Memory, now: datetime) -> tuple[Desired, d
     expiry = next_expiry(wanted.overrides, now)
     memory.resolved = (wanted, desired, expiry)
     return desired, expiry
+
+
+def _decided(
+    wishes: Mapping[ServiceName, DesiredService],
+    seen: Seen,
+    before: Mapping[ServiceName, Step],
+    routed: AbstractSet[ReplicaId],
+    now: datetime,
+) -> dict[ServiceName, Step]:
+    """Of each service the last answer, where it still holds, or a new one."""
+    steps: dict[ServiceName, Step] = {}
+    for name, wish in wishes.items():
+        processes, last = seen.processes.get(name, ()), before.get(name)
+        if last is not None and still_holds(last, wish, processes, seen.hosts, now):
+            steps[name] = last
+        else:
+            steps[name] = decide_service(wish, processes, routed=routed, hosts=seen.hosts, now=now)
+    return steps
+
+
+def _changes(
+    fresh: Mapping[ServiceName, Step], memory: Memory, environment: EnvironmentId, now: datetime
+) -> Iterator[Event]:
+    """What is news since the last turn."""
+    for name, step in fresh.items():
+        last = memory.steps.get(name)
+        known = last.replicas if last is not None else ()
+        yield from story.changes(environment, known, step.replicas, now, memory.told_before)
 
 
 def _gone(

@@ -14,6 +14,12 @@ PlanId = NewType("PlanId", str)  # "p-7c1a93"
 PRODUCTION = EnvironmentName("production")
 
 
+def number_of(replica: ReplicaId) -> int:
+    """2 of `frontend-2`; 0 when its name ends with no number."""
+    number = replica.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class EnvironmentId:
     """One running copy of a site: `search/production`, `search/micro`."""

@@ -99,7 +99,7 @@ class Service:
     surge_max: int = 1  # how many extra replicas may exist while replacing
     health: Health = Health()
     balance: Balance = Balance.LEAST_LOADED
-    weights: tuple[float, ...] = ()  # of replica 1, 2, …; later ones as the last. (): their hosts'
+    weights: tuple[float, ...] = ()  # of the first, …, all later ones; (): their hosts'
     hash_key: HashKey | None = None  # only with Balance.HASH
     slow_start_s: float = 10.0  # a newcomer's way to its full share; 0: at once
     spread: Spread = Spread.HOST

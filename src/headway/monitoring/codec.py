@@ -141,7 +141,9 @@ def _unit(values: Floats) -> int:
         return 0
     for unit in DECIMALS:
         whole = np.rint(values * unit)
-        if (np.abs(whole) < EXACT_MAX).all() and (whole / unit == values).all():
+        if not (np.abs(whole) < EXACT_MAX).all():
+            return 0  # smaller units only make it larger
+        if (whole / unit == values).all():
             return unit
     return 0
 

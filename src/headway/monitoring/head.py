@@ -15,7 +15,8 @@ from headway.monitoring.parts import Key, Part, Series, key_of, series_of
 from headway.monitoring.series import STALE, Floats, Labels, Times, is_stale
 
 ROWS_FIRST = 16
-COLUMN_BYTES = 600  # what a series costs besides its samples and the text of its labels
+NONE_YET, REFUSED = -1, -2  # instead of a column; what was refused is asked again after a cut
+LOOKED_AT = 4
 LABELS_CHARS_MAX = 16_384  # of one series, all together
 
 
@@ -31,11 +32,11 @@ class Span:
     values: Floats = field(default_factory=lambda: np.zeros((ROWS_FIRST, 0)))  # [time, series]
     filled: int = 0  # rows
     visible: int = 0  # of these are committed
-    labels_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
-        return self.values.nbytes + self.times_ms.nbytes + self.labels_bytes
+        """Of samples. Labels stay when these leave; they are bounded by the limits on series."""
+        return self.values.nbytes + self.times_ms.nbytes
 
     @property
     def last_ms(self) -> int | None:
@@ -47,7 +48,6 @@ class Span:
             self.column_of[series.key] = len(self.series)
             self.columns_by_name.setdefault(series.name, []).append(len(self.series))
             self.series.append(series)
-            self.labels_bytes += COLUMN_BYTES + 3 * len(series.key)
         wider = np.full((len(self.times_ms), len(self.series)), STALE)
         wider[: self.filled, : self.values.shape[1]] = self.values[: self.filled]
         self.values = wider
@@ -89,9 +89,10 @@ class Feed:
     """Who appends to a target: its i-th label set is always the same series."""
 
     target: Target
-    known: list[Series] = field(default_factory=list)
+    known: list[Series | None] = field(default_factory=list)  # None: none yet, or refused
     span: Span | None = None
-    columns: Times = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # -1: none yet
+    columns: Times = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # or one of these
+    straight: int = 0  # how many label sets there are, once each has the column of its own number
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Head:
 
     @property
     def oldest_ms(self) -> int | None:
-        begins = [int(span.times_ms[0]) for span in self.spans() if span.visible]
+        begins = [int(span.times_ms[0]) for span in self.spans() if span.filled]
         return min(begins, default=None)
 
     def spans(self) -> Iterator[Span]:
@@ -145,43 +146,61 @@ class Head:
         span = target.span
         if span.last_ms is not None and at_ms <= span.last_ms:
             return None
-        for told in labels[len(feed.known) :]:
-            feed.known.append(series_of(target.base, told, target.counters))
-        refused = self._find_columns(feed, values)
-        row = np.full(len(span.series), STALE)
-        placed = feed.columns >= 0
-        row[feed.columns[placed]] = values[placed]
+        feed.known += [None] * (len(labels) - len(feed.known))
+        if len(values) < len(feed.known):  # an older row: of the newer series it says nothing
+            more = np.full(len(feed.known) - len(values), STALE)
+            values = np.concatenate([values, more])
+        refused = 0
+        if feed.straight != len(values) or feed.span is not span:
+            refused = self._find_columns(feed, labels, values)
+        if feed.straight == len(values) == len(span.series):
+            row = values.astype(np.float64)  # a copy: the caller may use its own again
+        else:
+            row = np.full(len(span.series), STALE)
+            placed = feed.columns >= 0
+            row[feed.columns[placed]] = values[placed]
         samples = int(np.count_nonzero(~is_stale(row)))
         span.add(at_ms, row)
         return Row(span, at_ms, row, samples, refused)
 
-    def _find_columns(self, feed: Feed, values: Floats) -> int:
+    def _find_columns(self, feed: Feed, labels: Sequence[Labels], values: Floats) -> int:
         """A column for every series that is told of; how many got none."""
         span = feed.target.span
+        feed.straight = 0
         if feed.span is not span:
-            feed.span, feed.columns = span, np.full(len(feed.known), -1, dtype=np.int64)
+            feed.span, feed.columns = span, np.full(len(feed.known), NONE_YET, dtype=np.int64)
         elif len(feed.columns) < len(feed.known):
-            more = np.full(len(feed.known) - len(feed.columns), -1, dtype=np.int64)
+            more = np.full(len(feed.known) - len(feed.columns), NONE_YET, dtype=np.int64)
             feed.columns = np.concatenate([feed.columns, more])
-        homeless = np.flatnonzero((feed.columns < 0) & ~is_stale(values))
-        if not len(homeless):
-            return 0
+        told = ~is_stale(values)
+        homeless = np.flatnonzero((feed.columns == NONE_YET) & told)
+        if len(homeless):
+            self._give_columns(feed, labels, homeless)
+        if np.array_equal(feed.columns, np.arange(len(feed.columns))):
+            feed.straight = len(feed.columns)
+        return int(np.count_nonzero((feed.columns == REFUSED) & told))
+
+    def _give_columns(self, feed: Feed, labels: Sequence[Labels], homeless: Times) -> None:
+        target, span = feed.target, feed.target.span
         added: list[Series] = []
-        refused = 0
         new: dict[Key, int] = {}
-        for index in homeless.tolist():
+        # Beyond some times the limit nobody reads labels any more, or a flood would cost time.
+        looked_at = LOOKED_AT * self.series_per_target
+        feed.columns[homeless[looked_at:]] = REFUSED
+        for index in homeless[:looked_at].tolist():
             series = feed.known[index]
+            if series is None:
+                series = series_of(target.base, labels[index], target.counters)
             column = span.column_of.get(series.key, new.get(series.key))
-            if column is None and self._admit(feed.target, series):
+            if column is None and self._admit(target, series):
                 column = new[series.key] = len(span.series) + len(added)
                 added.append(series)
             if column is None:
-                refused += 1
+                feed.columns[index] = REFUSED
             else:
-                feed.columns[index] = column
+                feed.columns[index], feed.known[index] = column, series
         if added:
             span.widen(added)
-        return refused
 
     def _admit(self, target: Target, series: Series) -> bool:
         """The newest are refused: what is known goes on."""

@@ -113,10 +113,15 @@ def to_compact(
     blocks: Iterable[BlockId], levels: Sequence[Level], now_ms: int
 ) -> tuple[tuple[BlockId, ...], BlockId] | None:
     """Blocks of one window that should become one, and that one (its number is yet to be given)."""
-    for level in levels:
-        windows = _windows(blocks, level)
-        for start_ms, found in sorted(windows.items()):
-            if now_ms < start_ms + level.window_ms + SLACK_MS:
+    every = list(blocks)
+    for index, level in enumerate(levels):
+        finer = levels[index - 1] if index else None
+        for start_ms, found in sorted(_windows(every, level).items()):
+            end_ms = start_ms + level.window_ms
+            if now_ms < end_ms + SLACK_MS:
+                continue
+            # A block that covers a window must hold all of it: finer ones are dropped for that.
+            if finer is not None and _has_unthinned(every, finer, level, start_ms, end_ms):
                 continue
             if len(found) > 1 or found[0].cut or found[0].length_ms != level.window_ms:
                 return tuple(sorted(found, key=lambda b: b.number)), BlockId(
@@ -230,9 +235,20 @@ def _windows(blocks: Iterable[BlockId], level: Level) -> dict[int, list[BlockId]
     return windows
 
 
+def _has_unthinned(
+    blocks: Sequence[BlockId], finer: Level, level: Level, start_ms: int, end_ms: int
+) -> bool:
+    return any(
+        b.resolution_ms == finer.resolution_ms
+        and start_ms <= b.start_ms < end_ms
+        and not _thinned(b, level, blocks)
+        for b in blocks
+    )
+
+
 def _thinned(block: BlockId, coarser: Level, blocks: Sequence[BlockId]) -> bool:
     """Made after the block itself: a block that was compacted again is thinned again."""
-    return any(
+    return not block.cut and any(
         b.resolution_ms == coarser.resolution_ms
         and b.start_ms <= block.start_ms
         and block.end_ms <= b.end_ms

@@ -4,12 +4,13 @@ Pure comparison of two descriptions and their releases. A change that is part of
 replaces replicas one safe step at a time; any other is a matter of Envoy or of counts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from headway.model.desired import Desired, DesiredService
 from headway.model.ids import ServiceName
+from headway.model.observed import Process
 from headway.model.site import Call, Service
 
 
@@ -35,12 +36,15 @@ class Difference:
 NO_RESTART = "no restart"
 ENVOY = "Envoy only, no restart"
 MOVES = "replicas on hosts that leave are replaced elsewhere, one safe step at a time"
+STAYS = "no restart; what starts from now on is placed accordingly"
 
 
-def diff(before: Desired | None, after: Desired) -> tuple[Difference, ...]:
+def diff(
+    before: Desired | None, after: Desired, running: Iterable[Process] = ()
+) -> tuple[Difference, ...]:
     """Everything in which `after` differs from what is wanted now; empty when nothing does."""
     old: Mapping[ServiceName, DesiredService] = before.services if before else {}
-    found = [*_site(before, after)]
+    found = [*_site(before, after, running)]
     for name in sorted({*old, *after.services}):
         if name not in old:
             found.append(_added(after.services[name]))
@@ -51,7 +55,9 @@ def diff(before: Desired | None, after: Desired) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _site(before: Desired | None, after: Desired) -> Iterator[Difference]:
+def _site(
+    before: Desired | None, after: Desired, running: Iterable[Process]
+) -> Iterator[Difference]:
     if before is None:
         return
     facts = {
@@ -63,7 +69,20 @@ def _site(before: Desired | None, after: Desired) -> Iterator[Difference]:
             yield Difference(Kind.CHANGED, "site", what, was, becomes, ENVOY)
     if before.hosts != after.hosts:
         was, becomes = _hosts(before), _hosts(after)
-        yield Difference(Kind.CHANGED, "site", "hosts", was, becomes, MOVES)
+        left = {h.name for h in before.hosts} - {h.name for h in after.hosts}
+        # Without described hosts all is on this machine, wherever it was put; so nothing leaves.
+        is_cut = bool(after.hosts) and (bool(left) or not before.hosts)
+        moved = _moved(before, after, running) if is_cut else 0
+        effect = MOVES if is_cut else STAYS
+        yield Difference(Kind.CHANGED, "site", "hosts", was, becomes, effect, restarts=moved)
+
+
+def _moved(before: Desired, after: Desired, running: Iterable[Process]) -> int:
+    """How many replicas are replaced for their host alone."""
+    kept = {h.name for h in after.hosts}
+    old, new = before.services, after.services
+    same = {n for n in {*old} & {*new} if old[n].release.digest == new[n].release.digest}
+    return sum(p.service in same and p.host not in kept for p in running)
 
 
 def _entry(desired: Desired) -> str:

@@ -18,7 +18,7 @@ from itertools import count, islice
 
 from headway.model.desired import DesiredService
 from headway.model.host import Host
-from headway.model.ids import HostName, ReplicaId
+from headway.model.ids import HostName, ReplicaId, number_of
 from headway.model.observed import ALIVE, Phase, SeenReplica
 from headway.model.plan import Action, Drain, Forget, Plan, Start, Stop, Waiting
 from headway.model.site import Kind
@@ -53,8 +53,7 @@ def plan_service(
 
 def slot(replica: SeenReplica) -> tuple[int, str]:
     """Replicas in the order of their numbers: web-2 before web-10."""
-    number = replica.id.rpartition("-")[2]
-    return (int(number) if number.isdecimal() else 0, replica.id)
+    return number_of(replica.id), replica.id
 
 
 def _worth(replica: SeenReplica) -> int:

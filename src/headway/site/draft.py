@@ -21,6 +21,7 @@ from headway.site.values import VARIABLE_PATTERN, check_name, read_text
 DEFAULT_PORT = 8080
 SERVICES_MAX = 100
 NOTES_MAX = 200
+NOTES_TITLE = "Not carried over, or to be looked at:"
 CONNECT = "{expect: connect}"
 
 _PLAIN = re.compile(r"[A-Za-z/.][A-Za-z0-9 _./$@=+-]*")
@@ -52,7 +53,7 @@ class Draft:
     port: int = DEFAULT_PORT
     latency_budget: str = ""
     services: list[DraftService] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was not carried over, and why
+    notes: list[str] = field(default_factory=list)  # what differs from the origin, and why
 
     def note(self, text: str) -> None:
         if len(self.notes) < NOTES_MAX and text not in self.notes:
@@ -154,7 +155,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield "# With every default: headway check --expand"
     if draft.notes:
         yield "#"
-        yield "# Not carried over:"
+        yield f"# {NOTES_TITLE}"
         yield from (f"#   {printable(note)}" for note in draft.notes)
     yield ""
     yield "headway: 1"

@@ -17,8 +17,9 @@ TRAFFIC = (
     Explanation(
         "HW054",
         "more weights than replicas",
-        "A warning. `weight` names the shares of replica 1, 2 and so on; the last one is that of "
-        "all later replicas. What comes after the last replica does nothing.",
+        "A warning. `weight` names the shares of the first replica, the second and so on, in the "
+        "order of their numbers; the last one is that of all later replicas. What comes after the "
+        "last replica does nothing.",
         service(_RUN, "replicas: 2", "balance: weighted", "weight: [3, 2, 1]"),
         service(_RUN, "replicas: 3", "balance: weighted", "weight: [3, 2, 1]"),
     ),

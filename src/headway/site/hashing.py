@@ -31,11 +31,11 @@ def read_hash(value: Data) -> HashKey:
 
 
 def read_weights(value: Data) -> tuple[float, ...]:
-    """The weights of replica 1, 2, …"""
+    """The weights of the first replica, the second, …"""
     if not isinstance(value, list):
         found = "a mapping" if isinstance(value, dict) else "one value"
         message = f"expected a list of weights, found {found}"
-        raise Refused("HW015", message, "write `weight: [3, 1]`: of replica 1, and of all others")
+        raise Refused("HW015", message, "write `weight: [3, 1]`: of the first, and of all others")
     if not 1 <= len(value) <= limits.REPLICAS_MAX:
         bounds = f"1 to {limits.REPLICAS_MAX}"
         raise Refused("HW026", f"{len(value)} weights", f"write {bounds}: `weight: [3, 1]`")

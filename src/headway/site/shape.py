@@ -117,7 +117,7 @@ class ServiceShape(Shape):
     )
     weight: f.Weights | None = Field(
         default=None,
-        description="with `balance: weighted`: of replica 1, 2, …; later ones as the last",
+        description="with `balance: weighted`: of the first, the second, …; later ones as the last",
     )
     slow_start: f.SlowStart = Field(
         default=10.0, description="a newcomer's way to its full share; 0s: at once"

@@ -5,7 +5,8 @@ Promises (tests/unit/traffic/test_balance.py):
   a newcomer's share grows step by step from a small part of a fair one to all of it (`warmth.py`);
   it holds: however many are new, whatever their ages, nobody gets more than `CROWDED_MAX` times
   his fair share; the newcomers then begin with more instead. All new at once are all equal;
-  the fair share is the same for all, or under `weighted` as the weights say;
+  the fair share is the same for all, or under `weighted` as the weights say, whichever numbers
+  the replicas have come to after some replacements;
   with `spread: zone` the zone of Envoy carries the traffic for as long as it has enough warm
   replicas; then every zone does, and the reason is told.
 """
@@ -13,11 +14,12 @@ Promises (tests/unit/traffic/test_balance.py):
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from math import ceil, fsum
 
 from headway.model.desired import DesiredService
 from headway.model.host import Host
-from headway.model.ids import ReplicaId
+from headway.model.ids import ReplicaId, number_of
 from headway.model.observed import SeenReplica
 from headway.model.rotation import FULL_WEIGHT, Share
 from headway.model.site import Balance, Service, Spread
@@ -48,7 +50,7 @@ def share_out(
     step = step_of(service.slow_start_s)
     moment = last_step(step, now)
     warm = warmth(in_rotation, service.slow_start_s, moment)
-    fair = {r.id: _fair(service, r, hosts) for r in in_rotation}
+    fair = _fair(service, in_rotation, hosts)
     near, spilled = _near(desired, in_rotation, hosts, warm)
     weights: dict[ReplicaId, int] = {}
     for group in (near, {r.id for r in in_rotation} - near):
@@ -61,15 +63,19 @@ def share_out(
     )
 
 
-def _fair(service: Service, replica: SeenReplica, hosts: Sequence[Host]) -> float:
-    """Its part when everybody is warm, in any unit."""
+def _fair(
+    service: Service, in_rotation: Sequence[SeenReplica], hosts: Sequence[Host]
+) -> dict[ReplicaId, float]:
+    """The part of each when everybody is warm, in any unit."""
     if service.balance is not Balance.WEIGHTED:
-        return 1.0
-    if service.weights:
-        number = replica.id.rpartition("-")[2]
-        index = max(0, int(number) - 1) if number.isdecimal() else 0
-        return service.weights[min(index, len(service.weights) - 1)]
-    return next((h.weight for h in hosts if h.name == replica.process.host), 1.0)
+        return {r.id: 1.0 for r in in_rotation}
+    if not service.weights:
+        of_host = {host.name: host.weight for host in hosts}
+        return {r.id: of_host.get(r.process.host, 1.0) for r in in_rotation}
+    # By their order and not by their numbers: whoever replaces replica 1 has another number.
+    in_order = sorted((number_of(r.id), r.id) for r in in_rotation)
+    described = chain(service.weights, repeat(service.weights[-1]))
+    return {name: weight for (_, name), weight in zip(in_order, described, strict=False)}
 
 
 def _weights(fair: Mapping[ReplicaId, float], warm: Warmth) -> dict[ReplicaId, int]:
@@ -110,7 +116,7 @@ def _near(
     everybody = {r.id for r in in_rotation}
     zones = {host.name: host.zone for host in hosts}
     zone_count = len(set(zones.values()))
-    if desired.service.spread is not Spread.ZONE or zone_count < 2:
+    if desired.service.spread is not Spread.ZONE or zone_count < 2 or not in_rotation:
         return everybody, ""
     home = hosts[0].zone  # Envoy stands on the first host
     near = {r.id for r in in_rotation if zones.get(r.process.host) == home}
@@ -118,7 +124,9 @@ def _near(
     # Cold ones count for as much as they can carry: a zone is not left to its newcomers.
     if fsum(warm[name] for name in near) * OVERPROVISIONED >= planned:
         return near, ""
+    cold_count = sum(warm[name] < 1 for name in near)
+    warming = f", {cold_count} of them warming up" if cold_count else ""
     return everybody, (
-        f"zone {home} cannot carry its traffic alone ({len(near)} of {planned} in rotation there,"
-        " or still warming up), so every zone does"
+        f"zone {home} cannot carry its traffic alone ({len(near)} of {planned} in rotation there"
+        f"{warming}), so every zone does"
     )

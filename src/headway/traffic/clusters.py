@@ -42,6 +42,7 @@ CONNECT_TIMEOUT_S = 0.25
 IDLE_TIMEOUT_S = 4.0
 FAILED_CHECKS_TO_LEAVE = 2  # one lost check is chance
 GOOD_CHECKS_TO_RETURN = 1
+CHECK_JITTER_PERCENT = 10
 RETRY_PERCENT = 5
 RETRIES_MIN = 8
 # A burst on a cold service waits for its connections here; refused beyond. Never less than this.
@@ -73,9 +74,9 @@ def by_key(cluster: Body) -> bool:
     return cluster.get("lb_policy") == "MAGLEV"
 
 
-def cluster(service: Service, *, workers: int) -> Resource:
+def cluster(service: Service, *, workers: int, check_every_s: float) -> Resource:
     """`workers` is how many threads of Envoy hold connections of their own."""
-    policy = _policy(service, workers)
+    policy = _policy(service, workers, check_every_s)
     # A cluster that reads another file would be a changed one, too.
     name = f"{service.name}@{digest([policy, ENDPOINTS_FORMAT])}"
     source = {"path_config_source": {"path": endpoints_path(name)}, "initial_fetch_timeout": "1s"}
@@ -90,11 +91,11 @@ def cluster(service: Service, *, workers: int) -> Resource:
     )
 
 
-def _policy(service: Service, workers: int) -> dict[str, Any]:
+def _policy(service: Service, workers: int, check_every_s: float) -> dict[str, Any]:
     return {
         "connect_timeout": seconds(CONNECT_TIMEOUT_S),
         **_balance(service.balance),
-        "health_checks": [_check(service.health, service.protocol)],
+        "health_checks": [_check(service.health, service.protocol, check_every_s)],
         # Without this a removed replica keeps its traffic for as long as it passes its checks.
         "ignore_health_on_host_removal": True,
         "outlier_detection": _outliers(),
@@ -127,11 +128,13 @@ def _balance(balance: Balance) -> dict[str, Any]:
             }
 
 
-def _check(health: Health, protocol: Protocol) -> dict[str, Any]:
-    every = seconds(health.every_s)
+def _check(health: Health, protocol: Protocol, every_s: float) -> dict[str, Any]:
+    every = seconds(every_s)
     return {
         "timeout": seconds(health.timeout_s),
         "interval": every,
+        # Or all replicas would for ever be asked at the same moment.
+        "interval_jitter_percent": CHECK_JITTER_PERCENT,
         "no_traffic_interval": every,
         "no_traffic_healthy_interval": every,
         "unhealthy_interval": every,

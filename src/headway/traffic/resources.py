@@ -1,4 +1,5 @@
-"""The pieces of an Envoy configuration: plain JSON bodies, each with the hash of its content.
+"""The pieces of an Envoy configuration, each with the hash of its content: plain JSON, but for the
+endpoints.
 
 A snapshot is compared and published resource by resource; equal content has an equal version,
 whoever made it and whenever. Nothing here knows how a resource reaches Envoy.

@@ -13,6 +13,7 @@ from headway.model.desired import Desired, DesiredService
 from headway.model.ids import ServiceName
 from headway.model.rotation import Share
 from headway.model.site import Protocol
+from headway.traffic.checks import check_intervals_s
 from headway.traffic.clusters import by_key, cluster, service_of
 from headway.traffic.endpoints import Member, endpoints
 from headway.traffic.listeners import ENTRY, arrow_listener, arrow_name, entry_listener
@@ -32,7 +33,11 @@ def snapshot(
 def structure(desired: Desired, *, entry_address: str, workers: int) -> Snapshot:
     """All but the endpoints: what stays the same while replicas come and go."""
     called = {name: desired.services[name] for name in _callees(desired)}
-    clusters = {name: cluster(wish.service, workers=workers) for name, wish in called.items()}
+    every_s = check_intervals_s(called)
+    clusters = {
+        name: cluster(wish.service, workers=workers, check_every_s=every_s[name])
+        for name, wish in called.items()
+    }
     rates = {clusters[name].name: _rate_per_s(wish) for name, wish in called.items()}
     doors = [*_arrows(desired, clusters), *_entry(desired, clusters, entry_address)]
     return Snapshot(

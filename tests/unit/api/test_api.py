@@ -151,6 +151,21 @@ def test_what_no_journal_and_no_kernel_could_take_is_the_askers_mistake(
     assert caught.value.code == "bad-request"
 
 
+@pytest.mark.parametrize("trick", ["\n", "\x1b[2J", "\x9b", "\u200f", "\u202e", "\u2066"])
+def test_nothing_that_is_told_to_people_breaks_the_line_or_turns_it(
+    client: Client, site_body: dict[str, object], trick: str
+) -> None:
+    client.post(f"{SHOP}/apply", site_body)
+    for path, body, said in (
+        (f"{SHOP}/services/ads/restart", {"reason": f"a{trick}b"}, r"body\.reason"),
+        ("/journal/backup", {"file": f"/a{trick}b"}, r"body\.file"),
+        (f"{SHOP}/plan", {**site_body, "directory": f"/a{trick}b"}, r"body\.directory"),
+    ):
+        with pytest.raises(Trouble, match=said) as caught:
+            client.post(path, body)
+        assert caught.value.code == "bad-request"
+
+
 def test_a_name_that_cannot_be_one_is_refused_before_anybody_looks_for_it(client: Client) -> None:
     with pytest.raises(Trouble) as caught:
         client.get("/environments/..%2f..%2fetc/production")

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,7 +206,7 @@ def test_headers_that_never_end_are_cut_and_so_is_silence(tmp_path: Path) -> Non
 
 
 def test_a_drip_of_bytes_does_not_put_the_end_off(tmp_path: Path) -> None:
-    with outside_world(tmp_path, headers_s=0.3) as world, world.connected() as slow:
+    with outside_world(tmp_path, headers_s=1.0) as world, world.connected() as slow:
         slow.settimeout(0.02)
         sent = 0
 
@@ -222,6 +223,25 @@ def test_a_drip_of_bytes_does_not_put_the_end_off(tmp_path: Path) -> None:
 
         until(is_cut)
         assert sent > 2
+
+
+def test_who_asks_and_asks_and_reads_nothing_is_cut(tmp_path: Path) -> None:
+    with outside_world(tmp_path, headers_s=0.3) as world, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        deaf.connect(("127.0.0.1", world.port))
+        deaf.settimeout(0.02)
+        many = raw("/api/v1/daemon") * 200
+
+        def is_cut() -> bool:
+            try:
+                deaf.sendall(many)
+            except TimeoutError:
+                return False
+            except (ConnectionResetError, BrokenPipeError):
+                return True
+            return False
+
+        until(is_cut)
 
 
 def test_one_peer_takes_so_many_connections_and_no_more(world: OutsideWorld) -> None:

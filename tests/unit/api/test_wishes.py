@@ -1,4 +1,4 @@
-"""Wishes of people as overrides: they fit, they are few, and the later takes the earlier's place."""
+"""Wishes of people as overrides: they fit, are few, and the later takes the earlier's place."""
 
 from datetime import datetime, timedelta
 
@@ -30,7 +30,9 @@ SURGES = sum(service.surge_max for service in DESCRIBED.services.values())
 ROOM = REPLICAS_MAX - SURGES - 2  # for `web` beside both replicas of `db`
 
 
-def scaled(service: ServiceName, count: int, *, made_s: float = 0, for_s: float = 60) -> wishes.Wish:
+def scaled(
+    service: ServiceName, count: int, *, made_s: float = 0, for_s: float = 60
+) -> wishes.Wish:
     by = wishes.By(HEADWAY, "", after(made_s))
     return wishes.scale(DESCRIBED.services[service], count, by, for_s=for_s)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import click
+import pytest
 
 from headway.cli.main import VERBS, headway
 
@@ -54,3 +55,12 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 
 COMMANDS = dict(commands())
+
+
+def of_straw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon of straw never goes on as another program, has no keepers and no monitor."""
+    monkeypatch.setattr("headway.cli.restore.until_succeeded", lambda *_: None)
+    monkeypatch.setattr("headway.cli.upgrade.until_succeeded", lambda _, before: before)
+    renewed = {"shop/production keeper": "0.0.0"}
+    monkeypatch.setattr("headway.cli.upgrade._until_renewed", lambda *_: renewed)
+    monkeypatch.setattr("headway.cli.monitor_client.COMES_BACK_S", 0.0)

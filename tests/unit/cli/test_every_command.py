@@ -3,13 +3,13 @@
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from tests.unit.cli.commands import CALLS, COMMANDS
+from tests.unit.cli.commands import CALLS, COMMANDS, of_straw
 
 from headway.cli.main import SECTIONS, VERBS, sections
 from headway.cli.main import headway as group
@@ -36,7 +36,7 @@ def test_there_is_a_call_for_every_command() -> None:
 def test_every_command_answers_in_json(
     headway: Headway, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("headway.cli.restore.until_succeeded", lambda *_: None)
+    of_straw(monkeypatch)
     headway("up")
     said = headway(*(word.format(tmp=tmp_path) for word in words), "-o", "json")
     json.loads(said.out)
@@ -84,10 +84,7 @@ def test_a_time_with_a_default_shows_it(name: str) -> None:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_is_understood(example: str) -> None:
     """By the real parser; what else stands in it is the shell's."""
-    for part in re.split(r"&&|[|>]|<\(|\)", example):
-        words = shlex.split(part, comments=True)
-        if words[:1] != ["headway"]:
-            continue
+    for words in _calls(example):
         context = group.make_context("headway", words[1:])
         command: click.Command = group
         rest = words[1:]
@@ -96,6 +93,24 @@ def test_every_example_is_understood(example: str) -> None:
             assert inner is not None, rest
             command, rest = inner, rest[1:]
         command.make_context(command.name, rest, parent=context)
+
+
+def _calls(example: str) -> Iterator[list[str]]:
+    """Every `headway …` of a line for a shell."""
+    tokens = shlex.shlex(example, posix=True, punctuation_chars="|&<>")
+    tokens.whitespace_split = True
+    call: list[str] = []
+    for token in [*tokens, "|"]:
+        if set(token) <= set("|&<>"):
+            if call[:1] == ["headway"] or call[:1] == ["(headway"]:
+                yield [
+                    "headway",
+                    *call[1:-1],
+                    call[-1].rstrip(")") if call[0][0] == "(" else call[-1],
+                ]
+            call = []
+        else:
+            call.append(token)
 
 
 SAFE = ("check", "plan", "diff", "status", "envs", "why", "events", "explain", "schema", "version",
@@ -118,7 +133,7 @@ def test_every_example_that_changes_nothing_does_what_it_says(
     with (folder / "site.yaml").open("a") as file:
         file.write('environments: {test: {"*.replicas": 1}, micro: {"*.replicas": 1}}\n')
     headway("up")
-    words = shlex.split(re.split(r"[|>]", example)[0])
+    (words,) = _calls(example)
     said = headway(*words[1:])
     assert (said.code, said.err) == (0, "")
     assert said.out

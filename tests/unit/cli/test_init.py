@@ -45,6 +45,15 @@ def test_a_file_that_is_there_is_left_alone(headway: Headway, folder: Path) -> N
     assert (folder / "site.yaml").read_text() != KEPT
 
 
+def test_a_name_that_no_file_can_have_is_said_before_anything_is_asked(
+    headway: Headway, empty: Path
+) -> None:
+    (empty / "circle").symlink_to("circle")
+    for name, reason in (("x" * 300, "File name too long"), ("circle", "Symlink loop")):
+        said = headway("init", "--file", name)
+        assert (said.code, reason in said.err, said.out) == (1, True, "")
+
+
 def test_answers_may_come_from_a_pipe_and_the_rest_is_defaults(
     headway: Headway, empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

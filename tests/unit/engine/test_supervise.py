@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from headway.engine.supervise import (
     BACKOFF_S_MAX,
+    LAST_KEPT_S,
     RAN_WELL_S,
     SUSPECT_S_MAX,
     UNHEALTHY_S_MAX,
@@ -57,6 +58,16 @@ def test_one_replica_of_three_that_fails_its_check_leaves_rotation_and_is_given_
 def test_a_single_replica_that_hangs_is_replaced_although_it_is_all_there_is() -> None:
     (judged,) = judge(service(), [failing("web-1", NOON)], after(UNHEALTHY_S_MAX))
     assert judged.phase is Phase.FAILED
+
+
+def test_the_last_one_in_rotation_stays_there_for_a_moment_after_a_failed_check() -> None:
+    starting = process("web-2")
+    early = judge(service(), [failing("web-1", NOON), starting], after(1))
+    assert (early[0].phase, early[0].in_rotation) == (Phase.UNREADY, True)
+    assert "nobody else is left" in early[0].reason
+    assert early[0].check_again_at == after(LAST_KEPT_S)
+    late = judge(service(), [failing("web-1", NOON), starting], after(LAST_KEPT_S))
+    assert not late[0].in_rotation
 
 
 def test_when_most_fail_at_once_the_check_is_suspect_and_all_stay_in_rotation() -> None:

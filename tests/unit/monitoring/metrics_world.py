@@ -103,7 +103,9 @@ class Scraping:
 
 
 def scraping(folder: Path) -> Scraping:
-    return Scraping(Store(folder / "samples", Limits(sync=False), tell=print), folder)
+    # The store counts series until its next cut; here only the limit of the scraper counts.
+    limits = Limits(sync=False, series_per_target=50_000)
+    return Scraping(Store(folder / "samples", limits, tell=print), folder)
 
 
 def matching(name: str, labels: dict[str, str]) -> Sequence[Matcher]:

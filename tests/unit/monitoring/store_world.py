@@ -110,5 +110,3 @@ def kept(store: Store, now_ms: int) -> list[str]:
         steps.append(step)
         assert len(steps) < 1000, "upkeep comes to an end"
     return steps
-
-

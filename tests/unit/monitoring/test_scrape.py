@@ -7,6 +7,7 @@ import pytest
 from tests.unit.monitoring.metrics_world import PLAIN, Scraping, scraping
 
 from headway.monitoring.io.fetch import TEXT_BYTES_MAX, Reason
+from headway.monitoring.io.scrape import SERIES_MAX
 
 LIMIT_S = 20.0
 Eventually = Callable[[Callable[[], object], float], None]
@@ -89,6 +90,25 @@ def test_a_target_that_vanishes_ends_its_series(world: Scraping, eventually: Eve
     world.aim()
     eventually(lambda: world.has_ended("requests_total") and world.has_ended("up"), LIMIT_S)
     assert world.watch is None
+
+
+def test_a_target_whose_series_come_and_go_is_never_refused_for_those_that_went(
+    world: Scraping, eventually: Eventually
+) -> None:
+    world.exporter.answer = PLAIN + lines(0, SERIES_MAX - 10)
+    world.aim(world.target())
+    eventually(lambda: world.values("scrape_samples_scraped", job="web"), LIMIT_S)
+    world.exporter.answer = PLAIN + lines(SERIES_MAX, SERIES_MAX + 30)
+    eventually(lambda: 20.0 in world.values("scrape_series_refused", job="web"), LIMIT_S)
+    eventually(lambda: world.values("scrape_samples_scraped", job="web")[-1] == 30.0, LIMIT_S)
+    assert world.values("scrape_series_refused", job="web")[-1] == 0.0
+    newest = str(SERIES_MAX + 29)
+    eventually(lambda: world.values("requests_total", user=newest), LIMIT_S)
+    assert set(world.values("requests_total", user=newest)) == {float(newest)}
+
+
+def lines(first: int, end: int) -> bytes:
+    return "".join(f'requests_total{{user="{n}"}} {n}\n' for n in range(first, end)).encode()
 
 
 def test_the_monitor_watches_itself_and_its_machine(

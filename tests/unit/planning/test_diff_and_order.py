@@ -7,7 +7,7 @@ from headway.model.ids import HostName, ServiceName
 from headway.model.site import Call, DescribedHost, HashKey, HashOn, Overload, Service, Spread
 from headway.planning.diff import Kind, diff
 from headway.planning.order import callees_first
-from headway.testing.builders import desired, wish
+from headway.testing.builders import desired, process, wish
 
 
 def with_digest(service: DesiredService, digest: str) -> DesiredService:
@@ -55,6 +55,25 @@ def test_hosts_that_change_are_shown_with_what_becomes_of_their_replicas() -> No
     assert (what, before, after) == ("hosts", "a (east, weight 2), b (west)", "a (east, weight 2)")
     assert "replicas on hosts that leave are replaced" in effect
     assert only(desired(wish()), one)[1] == "this machine"
+
+
+def test_replicas_on_hosts_that_leave_are_counted_and_only_those() -> None:
+    a, b = DescribedHost(HostName("a"), "east"), DescribedHost(HostName("b"), "west")
+    before, after = (replace(desired(wish(count=3)), hosts=hosts) for hosts in ((a, b), (b,)))
+    running = [replace(process(f"web-{n}"), host=HostName(h)) for n, h in enumerate("aab", 1)]
+    assert [d.restarts for d in diff(before, after, running)] == [2]
+    changed_too = replace(desired(with_digest(wish(count=3), "y")), hosts=(b,))
+    moved = [d.restarts for d in diff(before, changed_too, running) if d.what == "hosts"]
+    assert moved == [0], "their release replaces them already"
+
+
+def test_hosts_that_join_or_weigh_more_restart_nothing() -> None:
+    a, b = DescribedHost(HostName("a"), "east"), DescribedHost(HostName("b"), "west")
+    running = [replace(process("web-1"), host=a.name)]
+    for was, becomes in (((a,), (a, b)), ((a,), (replace(a, weight=3),)), ((a, b), ())):
+        before, after = (replace(desired(wish()), hosts=hosts) for hosts in (was, becomes))
+        (found,) = diff(before, after, running)
+        assert (found.restarts, found.effect.startswith("no restart")) == (0, True)
 
 
 def test_a_service_that_leaves_is_drained() -> None:

@@ -1,10 +1,12 @@
 """What is shown of values: few words, no secret, nobody else's code."""
 
 import enum
+import json
 import sys
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -148,3 +150,24 @@ def test_an_argument_named_like_a_secret_is_masked_whatever_it_holds() -> None:
     assert named("password", ["a"], MASKED) == MASK
     assert named("KEYED", "other", MASKED) == MASK
     assert named("limit", sys.maxsize, MASKED) == str(sys.maxsize)
+
+
+@pytest.mark.parametrize(
+    "secret", ["-----KEY-----\nMIIa/b+c==\n", 'it\'s "q" \\ x', "p\xe4ss w\xf6rd/1"]
+)
+def test_a_secret_is_hidden_however_it_is_written(secret: str) -> None:
+    mask = Mask({"HW_SECRET_NAMES": "S", "S": secret})
+    forms = [secret, repr([secret]), repr({"a": f'"{secret}'}), json.dumps({"a": secret})]
+    forms += [
+        json.dumps(secret, ensure_ascii=False),
+        f"/x?k={quote(secret)}",
+        quote(secret, safe=""),
+    ]
+    for text in (*forms, urlencode({"k": secret})):
+        shown = mask.text(text)
+        assert MASK in shown, text
+        assert not any(part in shown for part in ("MIIa", "q", "rd")), text
+
+
+def test_a_password_with_an_at_sign_is_hidden_whole() -> None:
+    assert Mask({}).text("https://me:p@ss@host/a@b") == f"https://me:{MASK}@host/a@b"

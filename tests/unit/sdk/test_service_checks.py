@@ -13,6 +13,13 @@ from headway_sdk.testing import ask
 LIMIT_S = 5.0
 
 
+class Mute(Exception):  # noqa: N818 - a library's
+    """Cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise TypeError
+
+
 async def nothing(*_: object) -> None:
     """An application that answers nobody."""
 
@@ -64,6 +71,33 @@ def test_a_check_may_say_why_not() -> None:
 
     said = asyncio.run(health_becomes(svc, lambda text: "loading" in text))
     assert said == "words: still loading"
+
+
+def test_a_reason_is_short_and_tells_no_secret() -> None:
+    planted = {"HW_SECRET_NAMES": "DB", "DB": "postgres://web:planted@db/shop"}
+    svc = Service("web", environ=planted, log=io.StringIO(), check_every_s=0.01)
+
+    @svc.ready_check
+    def database() -> bool:
+        raise ConnectionError(f"{planted['DB']} refused 'planted' " + "x" * 1000)
+
+    said = asyncio.run(health_becomes(svc, lambda text: "refused" in text))
+    assert "planted" not in said
+    assert said.startswith("database: ConnectionError: *** refused '***' xxx")
+    assert len(said) <= len("database: ") + 200
+
+
+def test_a_failure_that_cannot_say_what_it_is_does_not_end_the_asking() -> None:
+    svc, answers = quick(), iter((Mute(), True))
+
+    @svc.ready_check
+    def database() -> bool:
+        answer = next(answers, True)
+        if isinstance(answer, Mute):
+            raise answer
+        return answer
+
+    assert asyncio.run(health_becomes(svc, lambda text: text == "OK")) == "OK"
 
 
 def test_a_check_that_raises_makes_health_negative() -> None:
@@ -131,4 +165,3 @@ def test_only_true_is_a_yes() -> None:
     assert reason_of(True) == ""
     assert reason_of(None) == "answered None, not True"
     assert reason_of(False) == "answered False, not True"
-    assert len(reason_of("x" * 1000)) == 200

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from headway.model.ids import ServiceName
 from headway.model.site import Expect, Kind, Service, Site
 from headway.site.compose import KNOWN, from_compose
-from headway.site.draft import Draft, name_for, render
+from headway.site.draft import NOTES_TITLE, Draft, name_for, render
 from headway.site.parse import parse
 from headway.site.procfile import from_procfile
 
@@ -85,7 +85,7 @@ def test_a_procfile_becomes_services_and_its_release_a_job() -> None:
     notes = "\n".join(draft.notes)
     assert "worker: must serve on $PORT" in notes
     assert "line 7: `- not a process` names no process" in notes
-    assert "# Not carried over:" in render(draft)
+    assert f"# {NOTES_TITLE}" in render(draft)
 
 
 def test_a_compose_file_becomes_services_with_their_calls() -> None:

@@ -143,6 +143,19 @@ def test_a_connection_of_tcp_has_nothing_else_to_hash(word: str) -> None:
     assert codes(service("run: x", "protocol: tcp", "balance: hash", f"hash: {word}")) == ["HW048"]
 
 
+def test_the_remedy_for_a_hash_of_tcp_is_not_warned_of_itself() -> None:
+    def remedies(callee: str) -> list[str]:
+        text = with_services(
+            "frontend: {run: x, protocol: tcp, balance: hash, hash: path, calls: {index: {}}}",
+            f"index: {{run: y, replicas: 2, protocol: tcp, balance: hash, hash: {callee}}}",
+        )
+        return [p.help for p in parse(text, file="site.yaml").problems]
+
+    by_source = "write `hash: source`: the same client, the same replica"
+    assert remedies("path") == [by_source, "write `balance: least-loaded`"]
+    assert remedies("source") == [by_source, "write `balance: least-loaded`"]
+
+
 def test_a_shorter_drain_is_only_regretted_where_users_are() -> None:
     text = service("run: x", "drain: 1s").replace("8080", "8080, timeout: 9s")
     assert codes(text) == ["HW055"]

@@ -152,10 +152,17 @@ def test_a_service_that_fails_its_check_and_comes_back_as_a_whole_has_not_cooled
     assert set(weights(shared(service(4), rotation)).values()) == {FULL_WEIGHT}
 
 
-def test_weights_by_number_count_for_replicas_and_the_last_for_all_later_ones() -> None:
+def test_weights_count_in_the_order_of_replicas_and_the_last_for_all_later_ones() -> None:
     wanted = service(4, balance=Balance.WEIGHTED, weights=(7, 2, 1))
     rotation = shared(wanted, [ready(n) for n in (1, 2, 3, 4)])
     assert weights(rotation) == {"web-1": 700, "web-2": 200, "web-3": 100, "web-4": 100}
+
+
+def test_weights_outlive_the_replacement_of_every_replica() -> None:
+    wanted = service(2, balance=Balance.WEIGHTED, weights=(3, 1))
+    for numbers in ((1, 2), (2, 3), (3, 4), (9, 10)):
+        rotation = shared(wanted, [ready(n) for n in numbers])
+        assert list(weights(rotation).values()) == [300, 100]
 
 
 def test_weights_mean_nothing_unless_they_are_asked_for() -> None:
@@ -200,6 +207,18 @@ def test_all_zones_serve_when_that_of_envoy_has_too_few() -> None:
     rotation = shared(wanted, zoned(EAST, WEST, WEST), hosts=[EAST, WEST])
     assert near(rotation) == {"web-1", "web-2", "web-3"}
     assert rotation.spilled.startswith("zone east cannot carry its traffic alone (1 of 2 in")
+
+
+def test_who_is_still_warming_up_is_told_where_a_zone_falls_short() -> None:
+    rotation = [ready(1, since_s=0, host=EAST), ready(2, host=EAST), ready(3, host=WEST)]
+    found = shared(service(4, spread=Spread.ZONE), rotation, hosts=[EAST, WEST])
+    assert "(2 of 2 in rotation there, 1 of them warming up)" in found.spilled
+
+
+def test_where_nothing_is_wanted_or_serves_yet_no_zone_falls_short() -> None:
+    for count in (0, 4):
+        found = shared(service(count, spread=Spread.ZONE), [], hosts=[EAST, WEST])
+        assert (found.shares, found.spilled) == ((), "")
 
 
 def test_a_zone_may_lose_as_many_as_envoys_own_rule_allows() -> None:

@@ -10,13 +10,18 @@ import pytest
 from headway.model.site import Balance, Expect, Health, Overload, Protocol, Service
 from headway.testing.builders import service
 from headway.traffic.clusters import cluster, service_of
+from headway.traffic.resources import Resource
 
 GOLDEN = Path(__file__).parent / "cluster_of_web.json"
 
 
 def body(**changes: Any) -> dict[str, Any]:
     made: Service = replace(service("web"), **changes)
-    return dict(cluster(made, workers=2).body)
+    return dict(named(made).body)
+
+
+def named(made: Service) -> Resource:
+    return cluster(made, workers=2, check_every_s=made.health.every_s)
 
 
 def test_a_plain_service_s_cluster_is_the_one_that_was_reviewed() -> None:
@@ -24,7 +29,7 @@ def test_a_plain_service_s_cluster_is_the_one_that_was_reviewed() -> None:
 
 
 def test_a_cluster_s_name_tells_its_service() -> None:
-    assert service_of(cluster(service("web"), workers=2).name) == "web"
+    assert service_of(named(service("web")).name) == "web"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,14 @@ from starlette.types import ASGIApp
 
 import headway
 from headway.api.prometheus import answers, explore
-from headway.api.prometheus.asked import Asked, BadDataError, asked, now_ms, steps
+from headway.api.prometheus.asked import (
+    Asked,
+    BadDataError,
+    asked,
+    expression,
+    now_ms,
+    steps,
+)
 from headway.api.prometheus.guard import Guard
 from headway.api.prometheus.queries import (
     Deadline,
@@ -114,7 +121,7 @@ async def _query(face: Face, request: Request) -> bytes:
 
 async def _query_range(face: Face, request: Request) -> bytes:
     wanted = await asked(request)
-    text, times = wanted.text("query"), steps(wanted)
+    text, times = expression(wanted), steps(wanted)
     async with _deadline(face, request, wanted) as deadline:
         return await face.queries.over_time(text, times, _lookback_ms(wanted), deadline)
 

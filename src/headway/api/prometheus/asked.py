@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 import promql_parser as syntax
 from starlette.requests import Request
 
-from headway.monitoring.promql.errors import QueryError
 from headway.monitoring.promql.evaluate import STEPS_MAX, parse
 from headway.monitoring.promql.selectors import matchers
 from headway.monitoring.series import Matcher
@@ -135,6 +134,20 @@ def read_duration_ms(text: str) -> int:
     return round(found_ms)
 
 
+def expression(asked: Asked) -> str:
+    """Of a range query: one value at each of its times."""
+    text = asked.text("query")
+    node = parse(text)
+    while isinstance(node, syntax.ParenExpr):
+        node = node.expr
+    if isinstance(node, syntax.MatrixSelector | syntax.SubqueryExpr | syntax.StringLiteral):
+        raise BadDataError(
+            'invalid parameter "query": invalid expression type for range query, must be Scalar or '
+            "instant Vector"
+        )
+    return text
+
+
 def steps(asked: Asked) -> tuple[int, int, int]:
     """start, end and step of a range query, in milliseconds."""
     start_ms, end_ms = asked.time_ms("start"), asked.time_ms("end")
@@ -157,5 +170,5 @@ def steps(asked: Asked) -> tuple[int, int, int]:
 def _selector(text: str) -> list[Matcher]:
     node = parse(text)
     if not isinstance(node, syntax.VectorSelector):
-        raise QueryError(f"match[] must be a series selector, not {text[:80]!r}")
+        raise BadDataError(f"match[] must be a series selector, not {text[:80]!r}")
     return matchers(node)

@@ -40,7 +40,7 @@ class ControlFiles:
         for name in (*(self._present() - set(wanted)), *wanted):
             try:
                 self._settle(name, wanted.get(name, b""))
-            except OSError as error:  # noqa: PERF203 - one in the way must not silence the others
+            except OSError as error:  # one in the way must not silence the others
                 failures.append(error)
         if failures:
             said = f"{failures[0].filename}: {failures[0].strerror}"

@@ -92,7 +92,7 @@ class SqliteJournal:
     async def add_override(
         self, where: EnvironmentId, added: Override, events: Sequence[Event]
     ) -> int:
-        """Also drops those of this environment that have expired, or are replaced by the new one."""
+        """Also drops those of this environment that have expired or that the new one replaces."""
 
         def add(connection: Connection) -> int:
             mine = override.c.environment == str(where)

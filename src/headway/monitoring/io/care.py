@@ -48,9 +48,10 @@ class MonitorCare:
         """Until cancelled; then it goes on without us."""
         try:
             while True:
+                now_s = time.monotonic()
                 try:
-                    self._look()
-                    trouble = ""
+                    trouble = self._tell(now_s)
+                    self._look(now_s)
                 except OSError as error:
                     trouble = str(error)
                 if trouble and trouble != self._trouble:
@@ -81,9 +82,7 @@ class MonitorCare:
         watchlist_file.forget(self._home)
         self._disown()
 
-    def _look(self) -> None:
-        now_s = time.monotonic()
-        self._tell(now_s)
+    def _look(self, now_s: float) -> None:
         assert self._told is not None
         if not self._told.environments:
             self._start_at_s = None
@@ -98,15 +97,18 @@ class MonitorCare:
         if now_s >= self._start_at_s:
             self._start(now_s)
 
-    def _tell(self, now_s: float) -> None:
+    def _tell(self, now_s: float) -> str:
+        """Why it could not be written. The monitor goes on with what it was told before."""
         watchlist = self._watchlist()
-        if (
-            self._told is None
-            or now_s >= self._tell_at_s
-            or _matter(watchlist) != _matter(self._told)
-        ):
-            watchlist_file.write(self._home, watchlist)
-            self._told, self._tell_at_s = watchlist, now_s + TELL_EVERY_S
+        old = self._told
+        if old is None or now_s >= self._tell_at_s or _matter(watchlist) != _matter(old):
+            self._told, self._tell_at_s = watchlist, now_s
+            try:
+                watchlist_file.write(self._home, watchlist)
+            except OSError as error:
+                return str(error)
+            self._tell_at_s = now_s + TELL_EVERY_S
+        return ""
 
     def _died(self, now_s: float) -> None:
         assert self._process is not None

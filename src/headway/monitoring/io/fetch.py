@@ -107,11 +107,18 @@ async def _exchange(
     status, content_type = 0, ""
     parts: list[bytes] = []
     size = 0
+    data = b"?"
     while True:
-        event = connection.next_event()
+        try:
+            event = connection.next_event()
+        except h11.RemoteProtocolError:
+            if data:
+                raise
+            raise ScrapeError(Reason.REFUSED, "it broke off before its answer was whole") from None
         match event:
             case h11.NEED_DATA:
-                connection.receive_data(await reader.read(CHUNK_BYTES))
+                data = await reader.read(CHUNK_BYTES)
+                connection.receive_data(data)
             case h11.Response():
                 status = event.status_code
                 content_type = _content_type(event)

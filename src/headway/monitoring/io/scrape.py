@@ -31,7 +31,7 @@ TIMEOUT_S = 0.9
 SELDOM_S = 60.0  # whoever tells no metrics is asked again after this
 MALFORMED_MAX = 10  # in a row; then it is asked seldom, too
 FETCHES_AT_ONCE_MAX = 64
-SERIES_MAX = 20_000  # of one target
+SERIES_MAX = 10_000  # of one target, as in `store.Limits`
 READ_ASIDE_CHARS = 256 << 10  # longer texts are read in a thread
 ROWS_WAITING_MAX = 20_000
 
@@ -39,11 +39,20 @@ log = logging.getLogger("headway.monitor")
 
 
 @dataclass(slots=True)
+class Told:
+    """Every series that a target ever told, by its column."""
+
+    exposition: Exposition = field(default_factory=lambda: Exposition(SERIES_MAX))
+    row: Row = field(default_factory=Row)
+    feed: Feed | None = None  # how the store knows them; the writer's business
+
+
+@dataclass(slots=True)
 class Watch:
     """One target, fetched again and again."""
 
     target: Target
-    exposition: Exposition = field(default_factory=lambda: Exposition(SERIES_MAX))
+    told: Told = field(default_factory=Told)
     errors: Counter[Reason] = field(default_factory=Counter)
     failed_in_a_row: int = 0
     ask_at_s: float = 0.0  # not before
@@ -51,8 +60,6 @@ class Watch:
     last_took_s: float = 0.0
     last_error: str = ""
     is_up: bool | None = None  # None: not known, or it has no metrics
-    row: Row = field(default_factory=Row)
-    feed: Feed | None = None  # how the store knows it; the writer's business
 
 
 class Scraper:
@@ -74,7 +81,7 @@ class Scraper:
         self._tasks: dict[tuple[tuple[str, str], ...], asyncio.Task[None]] = {}
         self._fetching = asyncio.Semaphore(FETCHES_AT_ONCE_MAX)
         self._census = census.Census({}, {})
-        self._waiting: list[tuple[Watch, int, Floats]] = []
+        self._waiting: list[tuple[Watch, Told, int, Floats]] = []
         self._rows_lost = 0
         self._store_trouble = ""
         self._monitor = Target(
@@ -90,7 +97,7 @@ class Scraper:
         """What targets say of their metrics; the first one counts."""
         found: dict[str, Metadata] = {}
         for watch in self._watches.values():
-            for name, said in watch.exposition.metadata.items():
+            for name, said in watch.told.exposition.metadata.items():
                 found.setdefault(name, said)
         return found
 
@@ -125,7 +132,7 @@ class Scraper:
     def _drop(self, labels: tuple[tuple[str, str], ...]) -> None:
         watch = self._watches.pop(labels)
         self._tasks.pop(labels).cancel()
-        self._keep(watch, self._now_ms(), watch.row.ended())
+        self._keep(watch, self._now_ms(), watch.told.row.ended())
 
     async def _follow(self, watch: Watch) -> None:
         """At its own moment of each interval. A bug in one scrape is not the end of the others."""
@@ -150,7 +157,10 @@ class Scraper:
             reading = await self._ask(watch)
             watch.last_at_s = at_ms / 1000
         about |= _of_scrape(watch, reading)
-        self._keep(watch, at_ms, watch.row.values(watch.exposition.labels, reading, about))
+        told = watch.told
+        self._keep(watch, at_ms, told.row.values(told.exposition.labels, reading, about))
+        if reading is not None and reading.refused and 2 * reading.told < len(told.row.labels):
+            watch.told = Told()  # most of what is remembered is long gone and in the way
 
     async def _ask(self, watch: Watch) -> Reading | None:
         """What the target tells; None, with everything about it noted, when that is nothing."""
@@ -159,9 +169,9 @@ class Scraper:
             async with self._fetching:
                 text = await _fetched(watch.target)
             if len(text) > READ_ASIDE_CHARS:
-                reading = await asyncio.to_thread(watch.exposition.read, text)
+                reading = await asyncio.to_thread(watch.told.exposition.read, text)
             else:
-                reading = watch.exposition.read(text)
+                reading = watch.told.exposition.read(text)
         except ScrapeError as error:
             _failed(watch, error.reason, str(error), started_s)
             return None
@@ -192,7 +202,7 @@ class Scraper:
         if len(self._waiting) >= ROWS_WAITING_MAX:
             self._rows_lost += 1
             return
-        self._waiting.append((watch, at_ms, values))
+        self._waiting.append((watch, watch.told, at_ms, values))
 
     async def _write(self) -> None:
         rows, self._waiting = self._waiting, []
@@ -211,16 +221,16 @@ class Scraper:
             log.error("samples cannot be kept: %s", trouble) if trouble else log.info("kept again")
         self._store_trouble = trouble
 
-    def _append(self, rows: Iterable[tuple[Watch, int, Floats]]) -> None:
-        for watch, at_ms, values in rows:
-            watch.feed = watch.feed or self._store.feed(watch.target.base, _counters(watch))
-            self._store.append(watch.feed, at_ms, watch.row.labels[: len(values)], values)
+    def _append(self, rows: Iterable[tuple[Watch, Told, int, Floats]]) -> None:
+        for watch, told, at_ms, values in rows:
+            told.feed = told.feed or self._store.feed(watch.target.base, _counters(told))
+            self._store.append(told.feed, at_ms, told.row.labels[: len(values)], values)
         self._store.commit()
 
 
-def _counters(watch: Watch) -> frozenset[str]:
-    told = list(watch.exposition.metadata.items())
-    return frozenset(name for name, said in told if said.kind in ("counter", "histogram"))
+def _counters(told: Told) -> frozenset[str]:
+    metadata = list(told.exposition.metadata.items())
+    return frozenset(name for name, said in metadata if said.kind in ("counter", "histogram"))
 
 
 def _of_store(store: Store) -> dict[Key, float]:

@@ -30,8 +30,9 @@ def extrapolated(
     average_s = sampled_s / (last - first)
     before_s = (times_ms[first] - ranges.starts_ms[answered]) / 1000
     after_s = (ranges.ends_ms[answered] - times_ms[last]) / 1000
-    before_s = np.where(before_s >= average_s * NEAR, average_s / 2, before_s)
-    after_s = np.where(after_s >= average_s * NEAR, average_s / 2, after_s)
+    resolution_s = np.broadcast_to(window.resolution_ms, times_ms.shape) / 1000
+    before_s = _reached(before_s, average_s, resolution_s[first])
+    after_s = _reached(after_s, average_s, resolution_s[last])
     if counter:
         # A counter that grows began at zero at the latest this long before its first sample.
         grows = (change > 0) & (begin >= 0)
@@ -42,6 +43,11 @@ def extrapolated(
         factor = factor / ranges.seconds
     result[:, answered] = change * factor
     return result, answered
+
+
+def _reached(edge_s: Floats, average_s: Floats, resolution_s: Floats) -> Floats:
+    """How far to stretch. Where samples were thinned out, the next one is as far as they are."""
+    return np.where(edge_s >= np.maximum(average_s, resolution_s) * NEAR, average_s / 2, edge_s)
 
 
 def between_last_two(

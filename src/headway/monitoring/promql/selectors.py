@@ -11,10 +11,8 @@ from headway.monitoring.promql.setting import Setting
 from headway.monitoring.promql.values import Ranges, Vector, Window, stacked
 from headway.monitoring.series import (
     NAME,
-    Floats,
     Group,
     Hint,
-    Labels,
     Mask,
     Matcher,
     MatchOp,
@@ -136,25 +134,22 @@ def windows_of(group: Group, starts_ms: Times, ends_ms: Times) -> list[Window]:
     if len(whole):
         values = group.values if len(whole) == len(ragged) else group.values[whole]
         labels = [group.labels[row] for row in whole.tolist()]
-        windows.append(_window(labels, group.times_ms, values, starts_ms, ends_ms))
+        whole_group = Group(labels, group.times_ms, values, group.resolution_ms)
+        windows.append(_window(whole_group, starts_ms, ends_ms))
     for row in np.nonzero(ragged)[0].tolist():
         there = ~gone[row]
         if there.any():
             times_ms, values = group.times_ms[there], group.values[row, there][None, :]
-            windows.append(_window([group.labels[row]], times_ms, values, starts_ms, ends_ms))
+            resolution_ms = np.broadcast_to(group.resolution_ms, there.shape)[there]
+            single = Group([group.labels[row]], times_ms, values, resolution_ms)
+            windows.append(_window(single, starts_ms, ends_ms))
     return windows
 
 
-def _window(
-    labels: Sequence[Labels],
-    times_ms: Times,
-    values: Floats,
-    starts_ms: Times,
-    ends_ms: Times,
-) -> Window:
-    first = np.searchsorted(times_ms, starts_ms, side="right")
-    end = np.searchsorted(times_ms, ends_ms, side="right")
-    return Window(labels, times_ms, values, first, end)
+def _window(group: Group, starts_ms: Times, ends_ms: Times) -> Window:
+    first = np.searchsorted(group.times_ms, starts_ms, side="right")
+    end = np.searchsorted(group.times_ms, ends_ms, side="right")
+    return Window(group.labels, group.times_ms, group.values, first, end, group.resolution_ms)
 
 
 def _selected(

@@ -44,6 +44,7 @@ class Window:
     values: Floats
     first: Times
     end: Times
+    resolution_ms: int | Times = 0  # as in `Group`
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from headway.model.errors import HeadwayError, SiteError
@@ -11,28 +12,41 @@ from headway.model.errors import HeadwayError, SiteError
 NEW_FILE_MODE = 0o644
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise what `write` would raise without `replace`, before anybody takes any trouble."""
+    with _translated(path):
+        if path.resolve(strict=False).exists():
+            raise FileExistsError
+
+
 def write(path: Path, text: str, *, replace: bool) -> None:
     """Put the text in place at once. A link is followed, owner and mode of the old file stay.
 
     Without `replace` a file that is there is left alone: a `SiteError` says so.
     """
-    try:
+    with _translated(path):
         target = path.resolve(strict=False)
         old = target.stat() if target.exists() else None
         if old is not None and not replace:
-            remedy = "name another file, or write over it with --force"
-            raise SiteError(f"{path}: is there already", remedy=remedy)
+            raise FileExistsError
         if old is not None and not stat.S_ISREG(old.st_mode):
             raise SiteError(f"{path}: is not a regular file", remedy="name a site.yaml")
         _put(target, text, old, replace=replace)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """What the system says, for people."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise SiteError(f"{path}: its folder does not exist", remedy="create it first") from error
-    except FileExistsError as error:  # somebody was faster
-        remedy = "look at it; write over it with --force"
+    except FileExistsError as error:
+        remedy = "name another file, or write over it with --force"
         raise SiteError(f"{path}: is there already", remedy=remedy) from error
     except (OSError, ValueError, RuntimeError) as error:  # NUL in a name; a circle of links
         reason = getattr(error, "strerror", None) or str(error)
-        remedy = "the file is as it was; is the disk full, or the folder not yours?"
+        remedy = "nothing was changed; is the disk full, or the folder not yours?"
         raise HeadwayError(f"{path}: cannot be written: {reason}", remedy=remedy) from error
 
 
