@@ -40,7 +40,11 @@ DOWN_S_MAX = 40.0
 LEAVING_S_MAX = 10.0
 POLL_S = 0.02
 LISTENING = "0A"  # in the kernel's tables
-KEPT_FILES = {"headwayd.log", "journal.db"}
+# What remains after `down --purge`: the past. It can still be asked for.
+KEPT_FILES = {
+    *("headwayd.log", "journal.db"),
+    *("headway-monitor.log", "headway-monitor.lock", "samples"),
+}
 
 # What the sites of this run could not end by themselves; the report adds it to the scenario.
 LEFT_BEHIND: list[str] = []
@@ -273,7 +277,7 @@ class SiteUnderTest:
         return [f"port {port} is still listening" for port in sorted(self._ports & listening)]
 
     def _files_left(self) -> list[str]:
-        """After `down --purge` and the end of headwayd: its log and its journal, nothing else."""
+        """After `down --purge` and the end of headwayd: logs, journal and samples, nothing else."""
         found = sorted([*self.temporary.glob("*"), *self.home.glob("*")])
         return [f"file {path}" for path in found if path.name not in KEPT_FILES]
 

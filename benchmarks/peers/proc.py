@@ -6,6 +6,7 @@ from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 KIB_PER_MB = 1024
+GROUPS = Path("/sys/fs/cgroup")
 
 
 def cpu_s(pids: Iterable[int]) -> float:
@@ -34,6 +35,23 @@ def pss_kib(rollup: str) -> int:
     """From the text of /proc/PID/smaps_rollup."""
     line = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
     return int(line.split()[1])
+
+
+def share_processors(pids: Iterable[int], *, like: int) -> None:
+    """Put them into the control group in which `like` is given processor time."""
+    group = group_of(_read(like, "cgroup"))
+    for pid in pids:
+        if group_of(_read(pid, "cgroup")) != group:
+            (group / "cgroup.procs").write_text(str(pid), encoding="utf-8")
+
+
+def group_of(told: str) -> Path:
+    """From the text of /proc/PID/cgroup: version 1 has a line of its own for `cpu`."""
+    lines = [line.split(":", 2) for line in told.splitlines()]
+    by_controller = {name: path for _, names, path in lines for name in names.split(",")}
+    if "cpu" in by_controller:
+        return GROUPS / "cpu" / by_controller["cpu"].lstrip("/")
+    return GROUPS / by_controller[""].lstrip("/")
 
 
 def _read(pid: int, name: str) -> str:

@@ -20,6 +20,7 @@ from tests.contracts.engine_world import (
     seen,
     start,
     twin_world,
+    until,
 )
 
 from headway.engine.io import procfs
@@ -104,6 +105,8 @@ def test_a_replica_knows_where_to_look_and_is_known_to_know(tell: Callable[[Stor
         process = await seen(w, "web-0")
         assert process.has_control
         if isinstance(w, LocalWorld):
+            # Until it has become the replica's own program it bears its parent's environment.
+            await until(w, lambda _: "HW_CONTROL" in procfs.environ(process.pid))
             assert procfs.environ(process.pid)["HW_CONTROL"] == str(file_of(w))
 
     tell(story)

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from benchmarks.peers.compare import added, in_turns, median_or_none, ratio
 from benchmarks.peers.hurt import hurt, last_seen_ms, most_at_once, share
+from benchmarks.peers.proc import group_of
 from benchmarks.summary import Record
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +94,9 @@ def test_requests_at_once_are_those_that_overlap() -> None:
     records = [answered(1.0, 0.3), answered(1.1, 0.1), answered(1.25, 0.2)]
     assert most_at_once(records, "web-1") == 2
     assert most_at_once(records, "web-9") == 0
+
+
+def test_the_group_that_gives_processor_time_is_found_in_either_version_of_control_groups() -> None:
+    version_1 = "4:memory:/\n2:cpuacct,cpu:/site/envoy\n0::/other\n"
+    assert str(group_of(version_1)) == "/sys/fs/cgroup/cpu/site/envoy"
+    assert str(group_of("0::/site/envoy\n")) == "/sys/fs/cgroup/site/envoy"
