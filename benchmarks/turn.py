@@ -44,7 +44,8 @@ async def measure(services: int) -> Cost:
 
 
 async def _settle(world: SimulatedWorld) -> None:
-    last = await world.turns(SETTLING_TURNS)
+    # Seconds apart: newcomers have their whole share by then.
+    last = await world.turns(SETTLING_TURNS, step_s=1.0)
     if last.actions:
         raise RuntimeError("the world has not settled")
 
