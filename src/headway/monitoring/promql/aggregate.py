@@ -28,7 +28,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """Rows ordered by group: group `g` has `rows[starts[g]:starts[g + 1]]`."""
+    """Which series belong together: group `g` is `labels[g]`, its rows are `members[g]`."""
 
     labels: Sequence[Labels]
     members: Sequence[Times]  # row indices of each group

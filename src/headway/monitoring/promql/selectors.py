@@ -80,30 +80,32 @@ def shifted(
 
 def instant(node: syntax.VectorSelector, at_ms: Times, setting: Setting) -> Vector:
     """The newest sample within the lookback, unless the series had ended."""
-    times_ms = shifted(node, at_ms, setting)
-    groups = _selected(
-        setting, matchers(node), int(times_ms.min()) - setting.lookback_ms, int(times_ms.max())
-    )
-    parts = [_latest(group, times_ms, setting) for group in groups if len(group.times_ms)]
+    times_ms, groups = _in_view(node, at_ms, setting)
+    parts = [_latest(group, times_ms, setting) for group in groups]
     return stacked(parts, len(at_ms))
 
 
 def sampled_at(node: syntax.VectorSelector, at_ms: Times, setting: Setting) -> Vector:
     """Like `instant`, but each value is the time in seconds at which its sample was taken."""
-    times_ms = shifted(node, at_ms, setting)
-    groups = _selected(
-        setting, matchers(node), int(times_ms.min()) - setting.lookback_ms, int(times_ms.max())
-    )
+    times_ms, groups = _in_view(node, at_ms, setting)
     parts = []
     for group in groups:
-        if not len(group.times_ms):
-            continue
         found = _latest(group, times_ms, setting)
         seconds = group.times_ms[_newest(group, times_ms)] / 1000
         parts.append(
             Vector(found.labels, np.broadcast_to(seconds, found.values.shape), found.present)
         )
     return stacked(parts, len(at_ms))
+
+
+def _in_view(
+    node: syntax.VectorSelector, at_ms: Times, setting: Setting
+) -> tuple[Times, list[Group]]:
+    """The points that are looked at, and the series with samples that these may see."""
+    times_ms = shifted(node, at_ms, setting)
+    begin_ms = int(times_ms.min()) - setting.lookback_ms
+    groups = _selected(setting, matchers(node), begin_ms, int(times_ms.max()))
+    return times_ms, [group for group in groups if len(group.times_ms)]
 
 
 def ranges(
